@@ -1,0 +1,18 @@
+//! What users write and read: the `PhotoRemoval` resource, its status and conditions, and the closed list of reasons.
+//!
+//! Wire types only: nothing in here decides, waits or talks to anything. What was written is parsed once, by
+//! [`PhotoRemovalSpec::parse`], into a [`Removal`] that cannot hold a wrong value; every other room works with that.
+
+mod crd;
+mod ids;
+mod reason;
+mod removal;
+mod spec;
+mod status;
+
+pub use crd::{crd, crd_yaml};
+pub use ids::{ClientId, GroupId, InvalidId, TenantId, UserId};
+pub use reason::{Category, Reason};
+pub use removal::{CredentialRef, InvalidSpec, Removal, Target};
+pub use spec::{Cloud, CredentialsSpec, PhotoRemoval, PhotoRemovalSpec, SecretReference, TargetSpec};
+pub use status::{Evidence, LastAttempt, Outcome, PENDING_MESSAGE, PhotoRemovalStatus, condition};

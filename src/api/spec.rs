@@ -1,0 +1,168 @@
+//! The spec as users write it, with the admission rules that the API server enforces.
+#![allow(clippy::duplicated_attributes, reason = "every printcolumn has the same keys")]
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PhotoRemovalStatus;
+
+/// Removes the profile photo of one Microsoft 365 user or group through Microsoft Graph, once, and keeps the proof in
+/// its status. Creating it is what removes the photo; deleting it sends nothing.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "photoremoval.dev",
+    version = "v1alpha1",
+    kind = "PhotoRemoval",
+    plural = "photoremovals",
+    singular = "photoremoval",
+    shortname = "phr",
+    namespaced,
+    status = "PhotoRemovalStatus",
+    derive = "PartialEq",
+    selectable = ".spec.target.user",
+    selectable = ".spec.target.group",
+    selectable = ".status.outcome",
+    printcolumn(
+        name = "User",
+        type_ = "string",
+        json_path = ".spec.target.user",
+        description = "The user whose photo is removed."
+    ),
+    printcolumn(
+        name = "Group",
+        type_ = "string",
+        json_path = ".spec.target.group",
+        description = "The group whose photo is removed."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "True when the job is done."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why the object is where it is."
+    ),
+    printcolumn(
+        name = "Outcome",
+        type_ = "string",
+        json_path = ".status.outcome",
+        description = "What became of the photo, once known."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Attempts",
+        type_ = "integer",
+        json_path = ".status.attempts",
+        description = "How many DELETEs Microsoft Graph answered or may have received.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Next",
+        type_ = "string",
+        json_path = ".status.nextAttemptTime",
+        description = "When it is tried next.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What happened, and what to do.",
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PhotoRemovalSpec {
+    /// Whose photo is removed: exactly one of `user` and `group`. It cannot be changed afterwards: create another
+    /// PhotoRemoval for another target. Example: `{user: leaver@contoso.com}`.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("target cannot be changed; create another PhotoRemoval for another target"))]
+    pub target: TargetSpec,
+
+    /// Where the operator finds the credential for Microsoft Graph. It is looked for in this resource's own namespace
+    /// only. May be changed while the removal is not done. Example: `{secretRef: {name: contoso-graph}}`.
+    pub credentials: CredentialsSpec,
+
+    /// The Microsoft national cloud that the tenant lives in. It cannot be changed afterwards. Default: Global, which
+    /// also serves US government GCC tenants; GCC High is USGovernmentL4, DoD is USGovernmentL5, 21Vianet is China.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("cloud cannot be changed; create another PhotoRemoval for another cloud"))]
+    pub cloud: Cloud,
+
+    /// While true, nothing is sent for this resource; a request that is already under way is not called back.
+    /// Default: false.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// Whose photo is removed: exactly one of the fields.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.user) ? 1 : 0) + (has(self.group) ? 1 : 0) == 1").message("target takes exactly one of user and group"))]
+pub struct TargetSpec {
+    /// A user: the object id (a GUID) or the user principal name, which need not be the e-mail address. At most 256
+    /// characters. Example: `leaver@contoso.com`, or `guest_fabrikam.com#EXT#@contoso.com` for a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^[A-Za-z0-9\\'._!#^~$-]+@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("user must be an object id (a GUID) or a user principal name such as leaver@contoso.com, made of letters, digits and ' . - _ ! # ^ ~ $ before the @"))]
+    pub user: Option<String>,
+
+    /// A Microsoft 365 group, by its object id (a GUID); its name or address will not do.
+    /// Example: `9c1d0f6e-2b7a-4f0c-9d55-6a1c7f1b2e3d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("group must be an object id (a GUID)"))]
+    pub group: Option<String>,
+}
+
+/// Where the credential is.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.secretRef)").message("credentials needs secretRef, the Secret that holds the credential"))]
+pub struct CredentialsSpec {
+    /// A Secret with the keys `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, in this resource's own
+    /// namespace. The Secret may be created later than this resource. Example: `{name: contoso-graph}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretReference>,
+
+    /// The Microsoft Entra tenant: its id (a GUID), one of its domains, or `consumers` for personal accounts. Default:
+    /// the Secret's `AZURE_TENANT_ID`, over which it wins. Example: `contoso.onmicrosoft.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self == 'consumers' || self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers"))]
+    pub tenant_id: Option<String>,
+
+    /// The Microsoft Entra application (client) id, a GUID. Default: the Secret's `AZURE_CLIENT_ID`, over which it wins.
+    /// Example: `2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("clientId must be a GUID"))]
+    pub client_id: Option<String>,
+}
+
+/// A Secret in the resource's own namespace.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretReference {
+    /// The Secret's name. Example: `contoso-graph`.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')").message("secretRef.name must be the name of a Secret: lower-case letters, digits, '-' and '.'"))]
+    pub name: String,
+}
+
+/// A Microsoft national cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Cloud {
+    /// The worldwide cloud, US government GCC included.
+    #[default]
+    Global,
+    /// US government L4 (GCC High).
+    USGovernmentL4,
+    /// US government L5 (DoD).
+    USGovernmentL5,
+    /// China, operated by 21Vianet.
+    China,
+}

@@ -1,0 +1,40 @@
+//! The one place that asks what time it is. The pure rooms get the time as a parameter; a test keeps it so.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+/// The time, in the whole milliseconds that a status keeps.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the place")]
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// How long it is until then; nothing if it is past. A millisecond more than the difference of two rounded times, so
+/// that whoever sleeps so long wakes after it.
+#[must_use]
+pub fn until(time: Timestamp) -> Option<Duration> {
+    let rest = time.duration_since(now());
+    (rest.is_positive()).then(|| rest.unsigned_abs() + Duration::from_millis(1))
+}
+
+/// Measures how long something takes, whatever the wall clock does meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,0 +1,25 @@
+//! Kubernetes: the watch, the live read, the status write, the Secret and the event. Each call has a deadline; nothing
+//! in here decides.
+
+pub mod client;
+mod event;
+mod removals;
+mod secret;
+mod watch;
+
+pub use client::CallError;
+pub use event::{Note, publish};
+pub use removals::{Live, Removals, WriteError};
+pub use secret::{SecretContent, read_secret};
+pub use watch::{Hooks, Scope, watch};
+
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector;
+
+use crate::api::PhotoRemoval;
+
+/// A stored object, which need not fit the schema: one that an older schema let in must not stop the others.
+pub type Stored = DeserializeGuard<PhotoRemoval>;
+
+/// An object's namespace and name.
+pub type ObjectRef = reflector::ObjectRef<Stored>;

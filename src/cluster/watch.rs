@@ -1,0 +1,153 @@
+//! The watch: what is stored, kept in memory and handed on as it changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as kube_watcher};
+use kube::{Api, Client, ResourceExt};
+
+use super::client::why_watching_failed;
+use super::{ObjectRef, Stored};
+use crate::health::{ALL_NAMESPACES, Health};
+
+/// How long the API server keeps a watch open, in seconds. Under the 240 s after which Azure's load balancer drops an
+/// idle connection without a word; kube gives a quiet watch up five seconds after it.
+const WATCH_SECONDS: u32 = 200;
+
+/// client-go's page size.
+const PAGE: u32 = 500;
+
+/// What a watch covers.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// One namespace; none: all of them.
+    pub namespace: Option<String>,
+    /// Only objects with these labels.
+    pub selector: Option<String>,
+}
+
+/// What is done on the way.
+#[derive(Clone)]
+pub struct Hooks {
+    /// Called once with the first whole list, before any object of it is handed on.
+    pub first_list: Arc<dyn Fn(Store<Stored>) -> BoxFuture<'static, ()> + Send + Sync>,
+    /// Called with each object that was deleted.
+    pub gone: Arc<dyn Fn(&ObjectRef) + Send + Sync>,
+}
+
+impl Scope {
+    /// The name under which this watch is known to [`Health`].
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(ALL_NAMESPACES)
+    }
+
+    fn api(&self, client: Client) -> Api<Stored> {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        }
+    }
+
+    fn config(&self) -> watcher::Config {
+        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+        match &self.selector {
+            Some(selector) => config.labels(selector),
+            None => config,
+        }
+    }
+}
+
+/// Watches, with a back-off of its own: its errors go to `health` and never into the stream, where they would hold up
+/// what else the controller listens to. A list is handed on when it is whole.
+pub fn watch(
+    client: Client,
+    scope: &Scope,
+    health: Health,
+    hooks: Hooks,
+) -> (Store<Stored>, impl Stream<Item = Result<Stored, watcher::Error>> + Send + 'static) {
+    let (store, writer) = reflector::store();
+    let events = kube_watcher(scope.api(client), scope.config()).backoff(Pause::default()).modify(slim).reflect(writer);
+    let (name, cache) = (scope.name().to_owned(), store.clone());
+    let mut first = true;
+    let stream = events
+        .map(move |event| handed_on(event, &name, &cache, &health, &hooks, &mut first))
+        .flatten()
+        .map(Ok::<_, watcher::Error>);
+    (store, stream)
+}
+
+fn handed_on(
+    event: watcher::Result<Event<Stored>>,
+    watch: &str,
+    cache: &Store<Stored>,
+    health: &Health,
+    hooks: &Hooks,
+    first: &mut bool,
+) -> BoxStream<'static, Stored> {
+    match event {
+        Ok(Event::Apply(object)) => stream::iter([object]).boxed(),
+        Ok(Event::Delete(object)) => {
+            (hooks.gone)(&ObjectRef::from_obj(&object));
+            stream::empty().boxed()
+        }
+        Ok(Event::Init | Event::InitApply(_)) => stream::empty().boxed(),
+        Ok(Event::InitDone) => {
+            health.list_done(watch);
+            let prepared = if std::mem::take(first) {
+                (hooks.first_list)(cache.clone())
+            } else {
+                Box::pin(std::future::ready(()))
+            };
+            let objects = stream::iter(cache.state()).map(|object| object.as_ref().clone());
+            stream::once(prepared).filter_map(|()| std::future::ready(None)).chain(objects).boxed()
+        }
+        Err(error) => {
+            let reason = match &error {
+                watcher::Error::InitialListFailed(error)
+                | watcher::Error::WatchStartFailed(error)
+                | watcher::Error::WatchFailed(error) => why_watching_failed(error),
+                other => format!("The watch of photoremovals failed: {other}."),
+            };
+            tracing::warn!(watch, reason, "watching photoremovals failed; it is tried again");
+            health.watch_failed(watch, reason);
+            stream::empty().boxed()
+        }
+    }
+}
+
+/// Keeps only what is used: the managed fields are three quarters of an object.
+fn slim(object: &mut Stored) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+/// The pause after a failed list or watch: doubling from half a second to five. Short at its longest, since a missing
+/// CRD is waited for here, and a watch is one request.
+#[derive(Default)]
+struct Pause {
+    failures: u32,
+}
+
+impl Iterator for Pause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        const FIRST: Duration = Duration::from_millis(500);
+        const LAST: Duration = Duration::from_secs(5);
+        let pause = FIRST.saturating_mul(1 << self.failures.min(10)).min(LAST);
+        self.failures = self.failures.saturating_add(1);
+        Some(pause)
+    }
+}
+
+impl Backoff for Pause {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}

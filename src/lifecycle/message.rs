@@ -1,0 +1,94 @@
+//! What the conditions say: one sentence on what happened and, if anything can be done, one on what to do. No message
+//! names a person or holds anything of a response's body.
+
+use super::verdict::Obstacle;
+use crate::api::TargetSpec;
+
+pub(super) const REMOVED: &str =
+    "Microsoft Graph removed the photo. Some apps go on showing a cached copy for up to three days.";
+
+pub(super) const SUSPENDED: &str =
+    "Nothing is sent while spec.suspend is true. Set it to false to have the photo removed.";
+
+pub(super) const THROTTLED: &str =
+    "Microsoft Graph asked this credential to slow down. The operator goes on when the pause is over.";
+
+pub(super) const GRAPH_UNAVAILABLE: &str = "Microsoft Graph could not be reached or gave no usable answer. The \
+    operator tries again by itself; status.lastAttempt has the details.";
+
+pub(super) const REJECTED: &str = "Microsoft Graph refused the request. The operator tries a few more times; \
+    status.lastAttempt has the details.";
+
+pub(super) const REJECTED_FOR_GOOD: &str = "Microsoft Graph refused the request five times in a row. Compare \
+    spec.target with the directory, and ask Microsoft about status.lastAttempt.requestId if it is right.";
+
+pub(super) const UNREADABLE: &str = "Nothing was sent, since the stored object does not fit the schema that this operator \
+    knows. Compare it with kubectl explain photoremoval, and apply the CustomResourceDefinition of this operator's version.";
+
+pub(super) fn invalid_spec(fault: &str) -> String {
+    format!("Nothing was sent, since {fault}. Delete this PhotoRemoval and create it again with a valid spec.")
+}
+
+pub(super) fn absent(target: &TargetSpec, confirmed: bool) -> String {
+    let kind = kind(target);
+    if confirmed {
+        return format!("There was no photo to remove; Microsoft Graph confirmed that the {kind} exists.");
+    }
+    let permission = by_kind(target, "User.Read.All", "GroupMember.Read.All");
+    format!(
+        "There was no photo to remove, but whether the {kind} exists was not confirmed, and Microsoft Graph answers the \
+         same for a {kind} that does not exist. Check spec.target, or grant the application {permission} to have it \
+         confirmed."
+    )
+}
+
+pub(super) fn not_found(target: &TargetSpec) -> String {
+    let (kind, hint) = (
+        kind(target),
+        by_kind(
+            target,
+            "a user principal name need not be the e-mail address",
+            "only the object id of a Microsoft 365 group will do",
+        ),
+    );
+    format!(
+        "There is no such {kind} in the tenant. Check spec.target ({hint}); the operator looks again, at the latest \
+         every hour."
+    )
+}
+
+pub(super) fn denied(target: &TargetSpec) -> String {
+    let wider = by_kind(target, "User.ReadWrite.All", "Group.ReadWrite.All");
+    format!(
+        "Microsoft Graph denied access. Grant the application ProfilePhoto.ReadWrite.All (or {wider}) with admin \
+         consent; the operator looks again by itself."
+    )
+}
+
+pub(super) const fn not_supported(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::NoMailbox => {
+            "Microsoft Graph cannot reach a photo store for this target, which usually means that it has no Exchange \
+             Online mailbox. Remove the photo before the licence is taken away, or give the target a mailbox."
+        }
+        Obstacle::ForeignMailbox => {
+            "The target's mailbox is on premises or closed to this application. Remove the photo on premises, or let \
+             the application access the mailbox."
+        }
+        Obstacle::PersonalAccount => {
+            "The target is a personal Microsoft account, whose photo only its owner can remove, signed in."
+        }
+        Obstacle::ApplicationOnGroup => {
+            "Microsoft Graph does not let an application change this group's photo. A group owner or an administrator \
+             can remove it, signed in."
+        }
+    }
+}
+
+fn kind(target: &TargetSpec) -> &'static str {
+    by_kind(target, "user", "group")
+}
+
+fn by_kind(target: &TargetSpec, user: &'static str, group: &'static str) -> &'static str {
+    if target.group.is_some() { group } else { user }
+}

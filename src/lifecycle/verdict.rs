@@ -1,0 +1,89 @@
+//! What an attempt can bring.
+
+use jiff::Timestamp;
+
+use crate::api::{ClientId, Reason, TenantId};
+
+/// What Graph's answer means for the photo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is gone, and Graph says that this request did it.
+    Removed,
+    /// There is none. `confirmed`: Graph also said that the target exists.
+    Absent {
+        /// Whether the target is known to exist.
+        confirmed: bool,
+    },
+    /// There is no such user or group.
+    TargetNotFound,
+    /// Graph cannot remove this target's photo.
+    TargetNotSupported(Obstacle),
+    /// Graph says 403, with a token as new as can be.
+    PermissionDenied,
+    /// Graph asks the credential to pause; it does so until that time.
+    Throttled {
+        /// When the credential's pause ends.
+        until: Timestamp,
+    },
+    /// No answer, or none that can be understood.
+    Unavailable,
+    /// Graph refuses the request itself.
+    Rejected,
+}
+
+/// Why Graph cannot remove a target's photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The user or the tenant has no Exchange Online mailbox.
+    NoMailbox,
+    /// The mailbox is on premises, or an application access policy is in the way.
+    ForeignMailbox,
+    /// A personal Microsoft account.
+    PersonalAccount,
+    /// Graph does not let an application touch this group; a signed-in user could.
+    ApplicationOnGroup,
+}
+
+/// One try, named by its last DELETE, as it goes into the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When the answer, or the failure, arrived.
+    pub time: Timestamp,
+    /// The tenant that was signed in to.
+    pub tenant: TenantId,
+    /// The application that signed in.
+    pub client: ClientId,
+    /// The `client-request-id` that was sent.
+    pub client_request_id: String,
+    /// How many DELETEs of this try Graph may have received: a try whose token is refused sends a second one, and one
+    /// that finds no connection sends none.
+    pub received: u32,
+    /// The answer's status.
+    pub http_status: Option<u16>,
+    /// The answer's error code.
+    pub error_code: Option<String>,
+    /// The answer's `request-id`.
+    pub request_id: Option<String>,
+    /// The answer's `Retry-After`, in seconds, rounded up.
+    pub retry_after_seconds: Option<i64>,
+}
+
+/// What is wrong with a credential. It is found once and told to every object that uses the credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// [`Reason::CredentialNotFound`], [`Reason::CredentialInvalid`] or [`Reason::SignInUnavailable`].
+    pub reason: Reason,
+    /// What happened and what to do, in whole sentences without secrets.
+    pub message: String,
+}
+
+/// What came of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A request was made, and this came of it.
+    Answer(Attempt, Verdict),
+    /// Graph refused the credential itself, twice, with a token as new as can be.
+    Refusal(Attempt, Trouble),
+    /// No request was made: the credential is of no use.
+    Trouble(Trouble),
+}

@@ -1,0 +1,69 @@
+//! Flags in, exit code out.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use photo_removal_operator::cli::{self, Command, Config};
+use photo_removal_operator::{api, operator, telemetry};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let done = match cli::parse(std::env::args_os()) {
+        Ok(Command::Crd) => print_crd(),
+        Ok(Command::Run(config)) => run(*config),
+        Err(leave) => return leave.report(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("photo-removal-operator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_crd() -> Result<()> {
+    print!("{}", api::crd_yaml().context("the CustomResourceDefinition cannot be printed")?);
+    Ok(())
+}
+
+#[tokio::main]
+async fn run(config: Config) -> Result<()> {
+    telemetry::start(config.log_format, &config.log_filter)?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone())?;
+    let cluster =
+        kube::Config::infer().await.context("no cluster was found: neither a kubeconfig nor a ServiceAccount")?;
+    let listener =
+        TcpListener::bind(config.http).await.with_context(|| format!("{} cannot be listened on", config.http))?;
+    operator::run(config, cluster, listener, instance(), shutdown).await?;
+    Ok(())
+}
+
+/// SIGTERM is what Kubernetes sends; SIGINT is Ctrl-C. A second one ends the program at once.
+fn stop_on_signal(shutdown: CancellationToken) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if shutdown.is_cancelled() {
+                std::process::exit(1);
+            }
+            shutdown.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// Who reports in events: the pod, whose name is its host name.
+fn instance() -> String {
+    std::env::var("POD_NAME")
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .unwrap_or_else(|_| "photo-removal-operator".to_owned())
+}

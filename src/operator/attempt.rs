@@ -1,0 +1,174 @@
+//! One try: the DELETE, a second one if the token was refused, and the question whether the target exists.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::session::Session;
+use crate::api::{Reason, Removal, Target};
+use crate::clock::{self, Stopwatch};
+use crate::cluster::ObjectRef;
+use crate::graph::{Answer, Existence, Reading, judge, judge_existence};
+use crate::lifecycle::{Attempt, Brought, Trouble, Verdict};
+use crate::metrics;
+use crate::pacing::Permit;
+use crate::wire::Failure;
+
+/// One try for one removal, which holds a slot.
+pub(super) struct Try<'a> {
+    pub(super) context: &'a Context,
+    pub(super) removal: &'a Removal,
+    pub(super) permit: &'a Permit<ObjectRef>,
+}
+
+/// What the DELETE, and the question after it, brought.
+enum Found {
+    Verdict(Verdict),
+    /// Graph does not take the token.
+    Unauthorized,
+    /// Graph takes the token and says that it is not enough.
+    Forbidden,
+}
+
+impl Try<'_> {
+    /// Sends the DELETE and finds out what its answer means.
+    pub(super) async fn make(&self, session: Arc<Session>) -> Brought {
+        let mut received = 0;
+        let (attempt, found) = self.delete(&session, &mut received).await;
+        let renewed = match found {
+            Found::Verdict(verdict) => return Brought::Answer(attempt, verdict),
+            Found::Unauthorized => self.context.credentials.renewed(&session).await,
+            Found::Forbidden => match self.context.credentials.renewed_for_denial(&session).await {
+                Some(renewed) => renewed,
+                None => return Brought::Answer(attempt, Verdict::PermissionDenied),
+            },
+        };
+        let session = match renewed {
+            Ok(session) => session,
+            Err(trouble) => return Brought::Refusal(attempt, trouble),
+        };
+        if !self.permit.may_send() {
+            return Brought::Answer(attempt, Verdict::Unavailable);
+        }
+        let (attempt, found) = self.delete(&session, &mut received).await;
+        match found {
+            Found::Verdict(verdict) => Brought::Answer(attempt, verdict),
+            Found::Forbidden => Brought::Answer(attempt, Verdict::PermissionDenied),
+            Found::Unauthorized => {
+                let trouble = refused_by_graph();
+                self.context.credentials.refused(&session, trouble.clone());
+                Brought::Refusal(attempt, trouble)
+            }
+        }
+    }
+
+    async fn delete(&self, session: &Session, received: &mut u32) -> (Attempt, Found) {
+        let id = uuid::Uuid::new_v4().to_string();
+        let endpoints = self.context.clouds.endpoints(self.removal.cloud);
+        let watch = Stopwatch::start();
+        let answer =
+            self.context.graph.delete_photo(endpoints, &self.removal.target, session.token.secret(), &id).await;
+        self.count("delete_photo", &answer, watch);
+        *received += u32::from(answer.as_ref().map_or_else(|failure| failure.received(), |_| true));
+        let attempt = attempt(session, id, *received, answer.as_ref().ok());
+        let found = match &answer {
+            Ok(answer) => self.read(session, answer).await,
+            Err(_) => Found::Verdict(Verdict::Unavailable),
+        };
+        (attempt, found)
+    }
+
+    async fn read(&self, session: &Session, answer: &Answer) -> Found {
+        match judge(answer) {
+            Reading::Removed => self.took(session, Verdict::Removed),
+            Reading::NoPhoto => self.confirm(session, true).await,
+            Reading::Unclear => self.confirm(session, false).await,
+            Reading::TargetNotFound => self.took(session, Verdict::TargetNotFound),
+            Reading::TargetNotSupported(obstacle) => self.took(session, Verdict::TargetNotSupported(obstacle)),
+            Reading::Unauthorized => Found::Unauthorized,
+            Reading::Forbidden => {
+                self.context.credentials.proved(session);
+                Found::Forbidden
+            }
+            Reading::Throttled => self.throttled(answer),
+            Reading::Unavailable => Found::Verdict(Verdict::Unavailable),
+            Reading::Rejected => self.took(session, Verdict::Rejected),
+        }
+    }
+
+    /// An absent photo is a success only if its owner exists: Graph says the same of a user that does not.
+    async fn confirm(&self, session: &Session, speaks_of_the_photo: bool) -> Found {
+        let target = &self.removal.target;
+        let unconfirmed = if speaks_of_the_photo { Verdict::Absent { confirmed: false } } else { Verdict::Unavailable };
+        if session.may_not_confirm(target) {
+            return self.took(session, unconfirmed);
+        }
+        let endpoints = self.context.clouds.endpoints(self.removal.cloud);
+        let id = uuid::Uuid::new_v4().to_string();
+        let watch = Stopwatch::start();
+        let answer = self.context.graph.target_exists(endpoints, target, session.token.secret(), &id).await;
+        self.count(if matches!(target, Target::User(_)) { "get_user" } else { "get_group" }, &answer, watch);
+        let Ok(answer) = answer else { return Found::Verdict(Verdict::Unavailable) };
+        match judge_existence(&answer) {
+            Existence::Exists => self.took(session, Verdict::Absent { confirmed: true }),
+            Existence::Missing => self.took(session, Verdict::TargetNotFound),
+            Existence::Forbidden => {
+                session.was_refused_to_confirm(target);
+                self.took(session, unconfirmed)
+            }
+            Existence::Unauthorized => Found::Unauthorized,
+            Existence::Throttled => self.throttled(&answer),
+            Existence::Unavailable => Found::Verdict(Verdict::Unavailable),
+        }
+    }
+
+    fn took(&self, session: &Session, verdict: Verdict) -> Found {
+        self.context.credentials.proved(session);
+        self.permit.answered();
+        Found::Verdict(verdict)
+    }
+
+    fn throttled(&self, answer: &Answer) -> Found {
+        self.context.metrics.graph_throttled();
+        Found::Verdict(Verdict::Throttled { until: self.permit.throttled(answer.retry_after) })
+    }
+
+    fn count(&self, operation: &'static str, answer: &Result<Answer, Failure>, watch: Stopwatch) {
+        let code = answer.as_ref().ok().map(|answer| answer.http_status);
+        self.context.metrics.graph_request(operation, code, watch.elapsed());
+    }
+}
+
+/// How metrics name a target.
+pub(super) const fn kind(target: &Target) -> metrics::Target {
+    match target {
+        Target::User(_) => metrics::Target::User,
+        Target::Group(_) => metrics::Target::Group,
+    }
+}
+
+fn attempt(session: &Session, client_request_id: String, received: u32, answer: Option<&Answer>) -> Attempt {
+    Attempt {
+        time: clock::now(),
+        tenant: session.tenant.clone(),
+        client: session.client.clone(),
+        client_request_id,
+        received,
+        http_status: answer.map(|answer| answer.http_status),
+        error_code: answer.and_then(|answer| answer.code().map(str::to_owned)),
+        request_id: answer.and_then(|answer| answer.request_id.clone()),
+        retry_after_seconds: answer.and_then(|answer| answer.retry_after).map(whole_seconds),
+    }
+}
+
+/// Rounded up.
+fn whole_seconds(duration: std::time::Duration) -> i64 {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}
+
+fn refused_by_graph() -> Trouble {
+    let message = "Microsoft Graph refuses the access token that Microsoft Entra issued for this credential. Check \
+                   that the application belongs to the tenant and to the cloud of spec.cloud; the operator looks again \
+                   when the Secret changes, and at the latest every hour.";
+    Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
+}

@@ -1,0 +1,221 @@
+//! The credentials in use. Each is found out once, however many objects wait for it, and a broken one is looked after by
+//! one task that reads one Secret.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::Client;
+use tokio::sync::Notify;
+
+use super::desk::{Desk, Errand, Reading, Rhythm, View};
+use super::session::{Session, Source};
+use super::wake::Wake;
+use crate::api::Reason;
+use crate::clock;
+use crate::cluster::{CallError, ObjectRef, SecretContent, read_secret};
+use crate::graph::Clouds;
+use crate::identity::{Credential, SignIn, SignInError};
+use crate::lifecycle::{Seed, Trouble};
+use crate::metrics::Metrics;
+
+/// Every credential that an object uses. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Credentials {
+    shared: Arc<Shared>,
+}
+
+/// What finding out needs.
+pub(super) struct Means {
+    pub(super) client: Client,
+    pub(super) sign_in: SignIn,
+    pub(super) clouds: Arc<Clouds>,
+    pub(super) rhythm: Rhythm,
+    pub(super) wake: Wake,
+    pub(super) metrics: Metrics,
+}
+
+struct Shared {
+    means: Means,
+    desks: Mutex<HashMap<Source, Desk>>,
+    /// Something changed at some desk.
+    changed: Notify,
+}
+
+impl Credentials {
+    pub(super) fn new(means: Means) -> Self {
+        Self { shared: Arc::new(Shared { means, desks: Mutex::default(), changed: Notify::new() }) }
+    }
+
+    /// The credential, if it is signed in. Otherwise the object is woken when that changes.
+    pub(super) fn ask(&self, source: &Source, who: &ObjectRef) -> View {
+        let mut desks = self.shared.lock();
+        let desk = desks.entry(source.clone()).or_default();
+        let view = desk.ask(who, clock::now());
+        self.serve_if_wanted(desk, source);
+        view
+    }
+
+    /// The credential with another token than that of the session, which Graph does not take.
+    ///
+    /// # Errors
+    /// When no other token is to be had.
+    pub(super) async fn renewed(&self, session: &Arc<Session>) -> Result<Arc<Session>, Trouble> {
+        self.shared.at(&session.source, |desk| desk.drop_token(session));
+        loop {
+            // Registered before the look, so that no change between the two is missed.
+            let changed = self.shared.changed.notified();
+            {
+                let mut desks = self.shared.lock();
+                let desk = desks.entry(session.source.clone()).or_default();
+                if let Some(successor) = desk.successor(session) {
+                    return successor;
+                }
+                self.serve(desk, &session.source);
+            }
+            changed.await;
+        }
+    }
+
+    /// As [`Credentials::renewed`], for a token that lacks a permission; none if a new token is hardly worth asking for.
+    pub(super) async fn renewed_for_denial(&self, session: &Arc<Session>) -> Option<Result<Arc<Session>, Trouble>> {
+        let worth_it = self.shared.at(&session.source, |desk| desk.may_renew_for_denial(clock::now()));
+        if worth_it { Some(self.renewed(session).await) } else { None }
+    }
+
+    /// Graph does not take the session's token, as new as it is.
+    pub(super) fn refused(&self, session: &Arc<Session>, trouble: Trouble) {
+        let rhythm = &self.shared.means.rhythm;
+        let seed = Seed(&session.source.credential.secret);
+        let mut desks = self.shared.lock();
+        let desk = desks.entry(session.source.clone()).or_default();
+        let woken = desk.refused(session, trouble, rhythm, seed, clock::now());
+        self.serve_if_wanted(desk, &session.source);
+        drop(desks);
+        self.shared.wake(woken);
+    }
+
+    /// Graph took the session's token.
+    pub(super) fn proved(&self, session: &Session) {
+        self.shared.at(&session.source, Desk::proved);
+    }
+
+    /// That object does not wait for any credential any more.
+    pub(super) fn forget(&self, who: &ObjectRef) {
+        self.shared.lock().values_mut().for_each(|desk| desk.forget(who));
+    }
+
+    /// Reads the credential without signing in; none if it is of no use.
+    pub(super) async fn peek(&self, source: &Source) -> Option<Credential> {
+        let found = read_secret(&self.shared.means.client, &source.namespace, &source.credential.secret).await;
+        let content = found.ok().flatten()?;
+        Credential::from_secret(&source.credential.secret, &content.data, &source.credential).ok()
+    }
+
+    fn serve_if_wanted(&self, desk: &mut Desk, source: &Source) {
+        if desk.wants_service(clock::now()) {
+            self.serve(desk, source);
+        }
+    }
+
+    fn serve(&self, desk: &mut Desk, source: &Source) {
+        if !std::mem::replace(&mut desk.served, true) {
+            tokio::spawn(run_errands(Arc::clone(&self.shared), source.clone()));
+        }
+    }
+}
+
+/// Runs a desk's errands until there are none. One such task a credential at most.
+async fn run_errands(shared: Arc<Shared>, source: Source) {
+    loop {
+        let errand = shared.at(&source, |desk| {
+            let errand = desk.errand(clock::now());
+            desk.served = !matches!(errand, Errand::Close);
+            errand
+        });
+        match errand {
+            Errand::ReadSecret => shared.read(&source).await,
+            Errand::SignIn(credential) => shared.sign_in(&source, &credential).await,
+            Errand::Pause(rest) => tokio::time::sleep(rest).await,
+            Errand::Close => break,
+        }
+    }
+    let now = clock::now();
+    shared.lock().retain(|_, desk| !desk.is_idle(now));
+    shared.changed.notify_waiters();
+}
+
+impl Shared {
+    async fn read(&self, source: &Source) {
+        let secret = &source.credential.secret;
+        let reading = match read_secret(&self.means.client, &source.namespace, secret).await {
+            Ok(Some(SecretContent { resource_version, data })) => {
+                let credential = Credential::from_secret(secret, &data, &source.credential);
+                Reading::Found { version: resource_version, credential }
+            }
+            Ok(None) => Reading::Missing(missing(secret)),
+            Err(error) if error.code() == Some(403) => Reading::Missing(forbidden(secret)),
+            Err(error) => {
+                log_failure(source, &error);
+                Reading::Failed
+            }
+        };
+        let woken = self.at(source, |desk| desk.read(reading, &self.means.rhythm, clock::now()));
+        self.wake(woken);
+    }
+
+    async fn sign_in(&self, source: &Source, credential: &Credential) {
+        let endpoints = self.means.clouds.endpoints(source.cloud);
+        let signed_in = self.means.sign_in.redeem(credential, endpoints, clock::now()).await;
+        let rhythm = &self.means.rhythm;
+        let woken = match signed_in {
+            Ok(token) => {
+                self.means.metrics.token_request("Success");
+                let session =
+                    Session::new(source.clone(), credential.tenant().clone(), credential.client().clone(), token);
+                self.at(source, |desk| desk.signed_in(session, rhythm, clock::now()))
+            }
+            Err(error) => {
+                let result = if matches!(error, SignInError::Refused { .. }) { "Refused" } else { "Unavailable" };
+                self.means.metrics.token_request(result);
+                let seed = Seed(&source.credential.secret);
+                self.at(source, |desk| desk.sign_in_failed(&error, rhythm, seed, clock::now()))
+            }
+        };
+        self.wake(woken);
+    }
+
+    fn wake(&self, woken: Vec<ObjectRef>) {
+        self.changed.notify_waiters();
+        woken.into_iter().for_each(|who| self.means.wake.wake(who));
+    }
+
+    fn at<R>(&self, source: &Source, act: impl FnOnce(&mut Desk) -> R) -> R {
+        act(self.lock().entry(source.clone()).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Desk>> {
+        // A panic elsewhere leaves the desks as they were: every change to one is a single call.
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn missing(secret: &str) -> Trouble {
+    let message = format!(
+        "There is no Secret {secret} in this namespace. Create it with the keys AZURE_TENANT_ID, AZURE_CLIENT_ID and \
+         AZURE_CLIENT_SECRET; the operator looks for it by itself."
+    );
+    Trouble { reason: Reason::CredentialNotFound, message }
+}
+
+fn forbidden(secret: &str) -> Trouble {
+    let message = format!(
+        "The operator may not read the Secret {secret}. Give its ServiceAccount the verb get on Secrets in this \
+         namespace; the operator tries again by itself."
+    );
+    Trouble { reason: Reason::CredentialNotFound, message }
+}
+
+fn log_failure(source: &Source, error: &CallError) {
+    let (namespace, category) = (&source.namespace, error.category());
+    tracing::warn!(namespace, category, "a Secret could not be read; it is tried again");
+}

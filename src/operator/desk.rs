@@ -1,0 +1,279 @@
+//! What is known of one credential, and what to find out next. Pure: [`Credentials`](super::credentials::Credentials)
+//! runs the errands.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::session::Session;
+use crate::api::Reason;
+use crate::cluster::ObjectRef;
+use crate::identity::{Credential, SignInError};
+use crate::lifecycle::{Backoff, Seed, Trouble};
+
+/// After an API server's failure the Secret is read again so soon.
+const READ_AGAIN: Duration = Duration::from_secs(2);
+
+/// Consent may be newer than a token, so a 403 is answered with a new token, but not more often than this: with
+/// thousands of objects that are denied, each would fetch one.
+const DENIAL_RENEWALS: Duration = Duration::from_secs(60);
+
+/// The waits that a desk keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rhythm {
+    /// A Secret is trusted for so long, and a broken one looked at so often.
+    pub(super) recheck: Duration,
+    /// While signing in fails and may work again by itself.
+    pub(super) retries: Backoff,
+    /// While Entra or Graph refuse the credential.
+    pub(super) looks: Backoff,
+}
+
+/// What an object is told that asks for the credential.
+pub(super) enum View {
+    /// Signed in.
+    Ready(Arc<Session>),
+    /// It is being found out; the object will be woken.
+    Coming,
+    /// It is of no use; the object will be woken when that changes.
+    Trouble(Trouble),
+}
+
+/// What to do next for a credential.
+pub(super) enum Errand {
+    ReadSecret,
+    SignIn(Arc<Credential>),
+    /// Nothing, for so long.
+    Pause(Duration),
+    /// Nothing, until somebody asks.
+    Close,
+}
+
+/// What reading the Secret brought.
+pub(super) enum Reading {
+    /// There is none, or the operator may not read it.
+    Missing(Trouble),
+    /// It is there, with this version.
+    Found { version: String, credential: Result<Credential, Trouble> },
+    /// The API server failed; nothing is known.
+    Failed,
+}
+
+/// One credential.
+#[derive(Default)]
+pub(super) struct Desk {
+    /// The Secret's version and what it holds.
+    content: Option<(String, Result<Arc<Credential>, Trouble>)>,
+    session: Option<Arc<Session>>,
+    trouble: Option<Trouble>,
+    /// Until then, nobody needs to read the Secret again before using the session.
+    trusted_until: Option<Timestamp>,
+    read_due: Option<Timestamp>,
+    /// Sign-ins that failed in a row, and when they began to.
+    failures: u32,
+    failing_since: Option<Timestamp>,
+    sign_in_due: Option<Timestamp>,
+    /// How often in a row Graph refused what Entra gave.
+    refusals: u32,
+    denial_renewed: Option<Timestamp>,
+    /// Objects that are to be woken when the view changes.
+    waiting: HashSet<ObjectRef>,
+    /// Errands are being run.
+    pub(super) served: bool,
+}
+
+impl Desk {
+    /// What an object is told now. Unless that is a session, it waits here.
+    pub(super) fn ask(&mut self, who: &ObjectRef, now: Timestamp) -> View {
+        let view = self.view(now);
+        if matches!(view, View::Ready(_)) {
+            self.waiting.remove(who);
+        } else {
+            self.waiting.insert(who.clone());
+        }
+        view
+    }
+
+    fn view(&self, now: Timestamp) -> View {
+        let trusted = self.trusted_until.is_some_and(|until| until > now);
+        match (&self.session, &self.trouble) {
+            (Some(session), _) if trusted && session.token.expires_at() > now => View::Ready(Arc::clone(session)),
+            // A trouble that nobody has looked after for a while may be over.
+            (None, Some(trouble)) if self.served => View::Trouble(trouble.clone()),
+            _ => View::Coming,
+        }
+    }
+
+    /// What came after that session: another one, or the trouble that there is none; nothing while it is found out.
+    pub(super) fn successor(&self, session: &Arc<Session>) -> Option<Result<Arc<Session>, Trouble>> {
+        match (&self.session, &self.trouble) {
+            (Some(current), _) if !Arc::ptr_eq(current, session) => Some(Ok(Arc::clone(current))),
+            (None, Some(trouble)) => Some(Err(trouble.clone())),
+            _ => None,
+        }
+    }
+
+    /// What to do next.
+    pub(super) fn errand(&self, now: Timestamp) -> Errand {
+        if self.read_due.is_none_or(|due| due <= now) {
+            return Errand::ReadSecret;
+        }
+        if let Some((_, Ok(credential))) = &self.content
+            && self.needs_token(now)
+            && self.sign_in_due.is_none_or(|due| due <= now)
+        {
+            return Errand::SignIn(Arc::clone(credential));
+        }
+        if self.waiting.is_empty() || matches!(self.view(now), View::Ready(_)) {
+            return Errand::Close;
+        }
+        let next = [self.read_due, self.sign_in_due].into_iter().flatten().filter(|due| *due > now).min();
+        let pause = next.map_or(READ_AGAIN, |next| next.duration_since(now).unsigned_abs());
+        Errand::Pause(pause + Duration::from_millis(1))
+    }
+
+    /// Whether there are errands to run and nobody runs them.
+    pub(super) fn wants_service(&self, now: Timestamp) -> bool {
+        !self.served && !matches!(self.errand(now), Errand::Close)
+    }
+
+    fn needs_token(&self, now: Timestamp) -> bool {
+        self.session.as_ref().is_none_or(|session| session.token.renew_at() <= now)
+    }
+
+    /// Takes in what reading the Secret brought; returns whom to wake.
+    pub(super) fn read(&mut self, reading: Reading, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
+        match reading {
+            Reading::Failed => {
+                self.read_due = later(now, READ_AGAIN);
+                return Vec::new();
+            }
+            Reading::Missing(trouble) => {
+                self.content = None;
+                self.start_over();
+                self.read_due = later(now, rhythm.recheck);
+                return self.tell(Some(trouble));
+            }
+            Reading::Found { version, credential } => {
+                self.trusted_until = later(now, rhythm.recheck);
+                if self.content.as_ref().is_none_or(|(known, _)| *known != version) {
+                    self.start_over();
+                    self.content = Some((version, credential.map(Arc::new)));
+                }
+            }
+        }
+        // With a session in use the Secret is read ahead of time, so that nobody waits for it.
+        let share = if self.session.is_some() { 2 } else { 1 };
+        self.read_due = later(now, rhythm.recheck / share);
+        match &self.content {
+            Some((_, Err(trouble))) => {
+                let trouble = trouble.clone();
+                self.tell(Some(trouble))
+            }
+            _ if self.session.is_some() => self.tell(None),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A sign-in succeeded. Returns whom to wake.
+    pub(super) fn signed_in(&mut self, session: Session, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
+        self.session = Some(Arc::new(session));
+        (self.failures, self.failing_since, self.sign_in_due) = (0, None, None);
+        self.read_due = self.read_due.min(later(now, rhythm.recheck / 2));
+        self.tell(None)
+    }
+
+    /// A sign-in failed; the old token serves until it ends. Returns whom to wake.
+    pub(super) fn sign_in_failed(
+        &mut self,
+        error: &SignInError,
+        rhythm: &Rhythm,
+        seed: Seed<'_>,
+        now: Timestamp,
+    ) -> Vec<ObjectRef> {
+        self.failures = self.failures.saturating_add(1);
+        let since = *self.failing_since.get_or_insert(now);
+        let trouble = error.trouble(now.duration_since(since).unsigned_abs());
+        let backoff = if trouble.reason == Reason::SignInUnavailable { rhythm.retries } else { rhythm.looks };
+        let wait = error.retry_after().unwrap_or_else(|| backoff.after(self.failures, seed));
+        self.sign_in_due = later(now, wait);
+        if self.session.as_ref().is_some_and(|session| session.token.expires_at() > now) {
+            return Vec::new();
+        }
+        self.session = None;
+        self.tell(Some(trouble))
+    }
+
+    /// That token is not to be used any more.
+    pub(super) fn drop_token(&mut self, session: &Arc<Session>) {
+        if self.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
+            self.session = None;
+        }
+    }
+
+    /// Whether a 403 may be answered with a new token.
+    pub(super) fn may_renew_for_denial(&mut self, now: Timestamp) -> bool {
+        let recently = self.denial_renewed.is_some_and(|at| at + DENIAL_RENEWALS > now);
+        if !recently {
+            self.denial_renewed = Some(now);
+        }
+        !recently
+    }
+
+    /// Graph refused that session for good. Returns whom to wake.
+    pub(super) fn refused(
+        &mut self,
+        session: &Arc<Session>,
+        trouble: Trouble,
+        rhythm: &Rhythm,
+        seed: Seed<'_>,
+        now: Timestamp,
+    ) -> Vec<ObjectRef> {
+        if !self.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
+            return Vec::new();
+        }
+        self.session = None;
+        self.refusals = self.refusals.saturating_add(1);
+        self.sign_in_due = later(now, rhythm.looks.after(self.refusals, seed));
+        self.tell(Some(trouble))
+    }
+
+    /// Graph took the token.
+    pub(super) fn proved(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// That object does not wait any more.
+    pub(super) fn forget(&mut self, who: &ObjectRef) {
+        self.waiting.remove(who);
+    }
+
+    /// Whether it can be thrown away.
+    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+        !self.served && self.waiting.is_empty() && self.session.as_ref().is_none_or(|session| session.token.expires_at() <= now)
+    }
+
+    /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
+    /// objects are told until more is known.
+    fn start_over(&mut self) {
+        let Self { trouble, waiting, served, read_due, trusted_until, .. } = std::mem::take(self);
+        *self = Self { trouble, waiting, served, read_due, trusted_until, ..Self::default() };
+    }
+
+    /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.
+    fn tell(&mut self, trouble: Option<Trouble>) -> Vec<ObjectRef> {
+        let news = trouble != self.trouble || trouble.is_none();
+        self.trouble = trouble;
+        match (&self.trouble, news) {
+            (None, _) => self.waiting.drain().collect(),
+            (Some(_), true) => self.waiting.iter().cloned().collect(),
+            (Some(_), false) => Vec::new(),
+        }
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Option<Timestamp> {
+    Some(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+}

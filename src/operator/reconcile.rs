@@ -1,0 +1,188 @@
+//! One look at one object: read, decide, act, record.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use kube::runtime::controller::Action;
+
+use super::attempt::Try;
+use super::context::{Context, Kept, seen};
+use super::desk::View;
+use super::keep::{keep, keep_late, settle};
+use super::session::{Session, Source};
+use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal};
+use crate::clock::{self, Stopwatch};
+use crate::cluster::{CallError, Live, ObjectRef, Stored};
+use crate::lifecycle::{Backoff, Brought, Seed, Step, Trouble, decide, record, unreadable};
+use crate::metrics::Reconciled;
+use crate::pacing::Permit;
+
+/// The wait after a reconcile that failed. Kubernetes' own troubles are short or long, rarely in between.
+const AFTER_FAILURE: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60) };
+
+/// Why a reconcile came to nothing. It is tried again; the object's status does not speak of it, since it could not be
+/// written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The API server did not do what it was asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Others write to the object all the time.
+    #[error("the status could not be written, since the object changes all the time")]
+    Contended,
+    /// A fault in the operator.
+    #[error("the reconcile panicked")]
+    Panicked,
+}
+
+impl Error {
+    fn category(&self) -> &'static str {
+        match self {
+            Self::Call(error) => error.category(),
+            Self::Contended => "Contended",
+            Self::Panicked => "Panicked",
+        }
+    }
+}
+
+/// Looks at one object. A panic ends this look only: kube would end the operator with it.
+pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Result<Action, Error> {
+    let watch = Stopwatch::start();
+    let working = context.metrics.working();
+    let who = ObjectRef::from_obj(object.as_ref());
+    let done = AssertUnwindSafe(look(&object, &who, &context)).catch_unwind().await.unwrap_or_else(|_| {
+        context.metrics.reconcile_panicked();
+        context.forget(&who);
+        Err(Error::Panicked)
+    });
+    let result = match &done {
+        Ok(action) if *action == Action::await_change() => Reconciled::Success,
+        Ok(_) => Reconciled::RequeueAfter,
+        Err(_) => Reconciled::Error,
+    };
+    if done.is_ok() {
+        context.strikes.clear(&who);
+    }
+    drop(working);
+    context.metrics.reconciled(result, watch.elapsed());
+    done
+}
+
+/// When to look again at an object whose reconcile failed.
+pub(super) fn after_failure(object: Arc<Stored>, error: &Error, context: Arc<Context>) -> Action {
+    let who = ObjectRef::from_obj(object.as_ref());
+    let strikes = context.strikes.add(&who);
+    let wait = AFTER_FAILURE.after(strikes, Seed(&who.name));
+    let (namespace, name) = (who.namespace.as_deref().unwrap_or_default(), &who.name);
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(namespace, name, category = error.category(), error = %error, cause, "a look at an object failed; it is looked at again");
+    Action::requeue(wait)
+}
+
+async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Action, Error> {
+    if let Some(kept) = context.outbox.take(who) {
+        return keep_late(context, who, kept).await;
+    }
+    let Ok(object) = &object.0 else { return look_at_the_unreadable(who, context).await };
+    match decide(&seen(object), clock::now()) {
+        Step::Remove(removal) => remove(object, who, removal, context).await,
+        step => {
+            context.forget(who);
+            follow(step, &Live::seen(object), context).await
+        }
+    }
+}
+
+/// Does what needs neither a credential nor Graph.
+async fn follow(step: Step, live: &Live, context: &Context) -> Result<Action, Error> {
+    match step {
+        Step::Rest | Step::Remove(_) => Ok(Action::await_change()),
+        Step::WaitUntil(time) => Ok(Action::requeue(clock::until(time).unwrap_or_default())),
+        Step::Record(status) => settle(context, live, &status).await,
+    }
+}
+
+/// Gets a credential and a slot for the object, or parks it until there is one.
+async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, context: &Context) -> Result<Action, Error> {
+    let source = source(who, &removal);
+    let session = match context.credentials.ask(&source, who) {
+        View::Ready(session) => session,
+        View::Coming => {
+            context.pacing.forget(who);
+            return Ok(Action::await_change());
+        }
+        View::Trouble(trouble) => {
+            context.pacing.forget(who);
+            return tell(object, trouble, context).await;
+        }
+    };
+    let Some(permit) = context.pacing.enter(&session.account, &source.namespace, who) else {
+        return Ok(Action::await_change());
+    };
+    act(who, &removal, session, permit, context).await
+}
+
+/// Reads the object live, decides once more, sends, and records. What the cache says may be old, and a DELETE cannot be
+/// taken back.
+async fn act(
+    who: &ObjectRef,
+    removal: &Removal,
+    session: Arc<Session>,
+    permit: Permit<ObjectRef>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let Some(live) = context.removals.read(who).await? else { return Ok(Action::await_change()) };
+    let Ok(object) = &live.object else { return Ok(Action::await_change()) };
+    match decide(&seen(object), clock::now()) {
+        Step::Remove(now) if now == *removal => {}
+        // The watch brings the new spec, if it has not already.
+        Step::Remove(_) => return Ok(Action::requeue(Duration::ZERO)),
+        step => {
+            drop(permit);
+            return follow(step, &live, context).await;
+        }
+    }
+    if context.shutdown.is_cancelled() {
+        return Ok(Action::await_change());
+    }
+    if !permit.may_send() {
+        return Ok(Action::requeue(Duration::ZERO));
+    }
+    let brought = Try { context, removal, permit: &permit }.make(session).await;
+    drop(permit);
+    let uid = live.meta.uid.clone().unwrap_or_default();
+    keep(context, who, live, Kept { uid, brought }).await
+}
+
+/// Tells one object what is wrong with its credential.
+async fn tell(object: &PhotoRemoval, trouble: Trouble, context: &Context) -> Result<Action, Error> {
+    let seen = seen(object);
+    let status = record(&seen, &Brought::Trouble(trouble), &context.policy, clock::now());
+    settle(context, &Live::seen(object), &status).await
+}
+
+/// An object that does not fit the schema says so itself, once.
+async fn look_at_the_unreadable(who: &ObjectRef, context: &Context) -> Result<Action, Error> {
+    context.forget(who);
+    let Some(live) = context.removals.read(who).await? else { return Ok(Action::await_change()) };
+    let Err(raw) = &live.object else { return Ok(Action::await_change()) };
+    let conditions = raw.get("conditions").cloned().unwrap_or_default();
+    let before = PhotoRemovalStatus {
+        observed_generation: raw.get("observedGeneration").and_then(serde_json::Value::as_i64),
+        conditions: serde_json::from_value(conditions).unwrap_or_default(),
+        ..PhotoRemovalStatus::default()
+    };
+    let generation = live.meta.generation.unwrap_or_default();
+    let status = unreadable(&before, generation, clock::now());
+    if status == before { Ok(Action::await_change()) } else { settle(context, &live, &status).await }
+}
+
+fn source(who: &ObjectRef, removal: &Removal) -> Source {
+    Source {
+        namespace: who.namespace.clone().unwrap_or_default(),
+        credential: removal.credential.clone(),
+        cloud: removal.cloud,
+    }
+}

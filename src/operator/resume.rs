@@ -1,0 +1,49 @@
+//! After a restart: takes up the pauses that Graph had asked for.
+//!
+//! A pause belongs to a credential and is kept in memory; the object that met it has its end in its status. Before the
+//! first object is looked at, the pauses are put back, so that no request goes before its time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use kube::runtime::reflector::Store;
+
+use super::context::seen;
+use super::credentials::Credentials;
+use super::session::Source;
+use crate::clock;
+use crate::cluster::{ObjectRef, Stored};
+use crate::lifecycle::throttled_until;
+use crate::pacing::{Account, Pacing};
+
+/// An API server that does not hand out the Secrets in this time does not hold up the objects of other credentials.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+pub(super) async fn resume(store: &Store<Stored>, credentials: &Credentials, pacing: &Pacing<ObjectRef>) {
+    let pauses = pauses(store, clock::now());
+    let resumed = join_all(pauses.iter().map(|(source, until)| async {
+        // Without the Secret nothing is sent either; a pause of the same application is known from others.
+        let Some(credential) = credentials.peek(source).await else { return };
+        let account = Account::new(source.cloud, credential.tenant(), credential.client());
+        pacing.pause(&account, *until);
+    }));
+    if tokio::time::timeout(DEADLINE, resumed).await.is_err() {
+        tracing::warn!("not every pause that Graph asked for could be taken up again");
+    }
+}
+
+/// The latest pause of each credential.
+fn pauses(store: &Store<Stored>, now: Timestamp) -> HashMap<Source, Timestamp> {
+    let mut pauses = HashMap::new();
+    for object in store.state() {
+        let Ok(object) = &object.0 else { continue };
+        let Some((removal, until)) = throttled_until(&seen(object), now) else { continue };
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        let source = Source { namespace, credential: removal.credential, cloud: removal.cloud };
+        let latest = pauses.entry(source).or_insert(until);
+        *latest = until.max(*latest);
+    }
+    pauses
+}

@@ -1,0 +1,229 @@
+//! Who there is: tenants, applications, users and groups, in the shape in which they are written as JSON.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A tenant of Entra: any of its names may stand in the token endpoint's path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tenant {
+    /// Its id, a GUID.
+    pub id: String,
+    /// Its domains, such as `contoso.onmicrosoft.com`.
+    #[serde(default)]
+    pub domains: Vec<String>,
+}
+
+impl Tenant {
+    /// A tenant that is known by its id alone.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), domains: Vec::new() }
+    }
+
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.id.eq_ignore_ascii_case(name) || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(name))
+    }
+}
+
+/// An application registered in Entra, with the roles that an administrator consented to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct App {
+    /// Its client id, a GUID.
+    pub client_id: String,
+    /// The id of the tenant it may sign in to; absent: every tenant.
+    #[serde(default)]
+    pub tenant: Option<String>,
+    /// The client secrets that are valid now.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Client secrets that were valid once (`AADSTS7000222`).
+    #[serde(default)]
+    pub expired_secrets: Vec<String>,
+    /// Application permissions such as `ProfilePhoto.ReadWrite.All`; a token keeps those of its issue.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+impl App {
+    /// An application with one secret, which may remove photos and look owners up.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            tenant: None,
+            secrets: vec![secret.into()],
+            expired_secrets: Vec::new(),
+            roles: ["ProfilePhoto.ReadWrite.All", "User.Read.All", "Group.Read.All"].map(String::from).to_vec(),
+        }
+    }
+
+    /// The same application with these roles only.
+    #[must_use]
+    pub fn with_roles(mut self, roles: &[&str]) -> Self {
+        self.roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        self
+    }
+
+    /// The same application, registered in one tenant only.
+    #[must_use]
+    pub fn in_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct User {
+    /// The object id, a GUID; a new one unless given.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// The user principal name; upper and lower case are the same.
+    pub user_principal_name: String,
+    /// Whether there is a photo now.
+    #[serde(default)]
+    pub photo: bool,
+    /// Where the photo is kept.
+    #[serde(default)]
+    pub mailbox: Mailbox,
+    /// The id of the tenant; absent: seen from every tenant.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+impl User {
+    /// A user with a mailbox and no photo, under a new object id.
+    #[must_use]
+    pub fn new(user_principal_name: impl Into<String>) -> Self {
+        Self {
+            id: new_id(),
+            user_principal_name: user_principal_name.into(),
+            photo: false,
+            mailbox: Mailbox::default(),
+            tenant: None,
+        }
+    }
+
+    /// The same user with a photo.
+    #[must_use]
+    pub fn with_photo(mut self) -> Self {
+        self.photo = true;
+        self
+    }
+
+    /// The same user under this object id.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The same user with another kind of mailbox.
+    #[must_use]
+    pub fn with_mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailbox = mailbox;
+        self
+    }
+}
+
+/// Where a user's photo would be, which decides what the photo path answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mailbox {
+    /// In Exchange Online, as it should be.
+    #[default]
+    ExchangeOnline,
+    /// There is none: 400 `AuthenticationError`.
+    None,
+    /// On premises: 400 `MailboxNotHostedInExchangeOnline` (the status is not on record, the code is).
+    OnPremises,
+    /// Out of reach behind an extension or an application access policy: 400 `extensionError`.
+    Extension,
+    /// A personal account: 400 `ConsumerPhotoIsNotSupported`.
+    PersonalAccount,
+    /// The directory knows the user, the profile store does not: 404 `UnknownError` with JSON as its message.
+    ProfileMissing,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Group {
+    /// The object id, a GUID; a new one unless given.
+    #[serde(default = "new_id")]
+    pub id: String,
+    /// Whether there is a photo now.
+    #[serde(default)]
+    pub photo: bool,
+    /// Whether applications without a user may touch it.
+    #[serde(default)]
+    pub kind: GroupKind,
+    /// The id of the tenant; absent: seen from every tenant.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+impl Group {
+    /// A Microsoft 365 group without a photo.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), photo: false, kind: GroupKind::default(), tenant: None }
+    }
+
+    /// The same group with a photo.
+    #[must_use]
+    pub fn with_photo(mut self) -> Self {
+        self.photo = true;
+        self
+    }
+}
+
+/// What Graph thinks of application permissions on a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GroupKind {
+    /// Allowed, as documented since 2024.
+    #[default]
+    Microsoft365,
+    /// 403 `AppOnlyTokenNotSupportedForGroupUpdate`, as seen in 2022.
+    DelegatedOnly,
+}
+
+/// The owner of a photo, as a request or a test names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Target {
+    /// A user, by object id or principal name.
+    User(String),
+    /// A group, by object id.
+    Group(String),
+}
+
+impl Target {
+    /// A user, by object id or principal name.
+    #[must_use]
+    pub fn user(name: impl Into<String>) -> Self {
+        Self::User(name.into())
+    }
+
+    /// A group, by object id.
+    #[must_use]
+    pub fn group(id: impl Into<String>) -> Self {
+        Self::Group(id.into())
+    }
+
+    /// The name or id inside.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(name) | Self::Group(name) => name,
+        }
+    }
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}

@@ -1,0 +1,78 @@
+//! Microsoft's side played on loopback: Microsoft Graph and Entra's token endpoint.
+//!
+//! Strict: what Microsoft would refuse, the emulator refuses. It keeps users, groups and photos as state,
+//! enforces limits, remembers whom it told to stay away, fails in every way on demand, and keeps a record
+//! of everything that arrived. Tests start an [`Emulator`] inside their own process; anyone else runs the program:
+//!
+//! ```text
+//! cargo run --bin emulator -- --state state.json --control-port 9000
+//! ```
+//!
+//! # The map
+//!
+//! | file | holds |
+//! |---|---|
+//! | `emulator.rs` | [`Emulator`]: what tests call |
+//! | `control.rs` | the same over HTTP and JSON |
+//! | `serve.rs` | sockets and connections |
+//! | `exchange.rs` | the way of one request through everything below |
+//! | `graph/` | Graph: paths, tokens, permissions, answers |
+//! | `entra.rs` | the token endpoint |
+//! | `directory.rs`, `world.rs` | who there is; photos and tokens |
+//! | `settings.rs`, `limits.rs` | how Microsoft behaves; who is throttled |
+//! | `faults.rs`, `odd_answers.rs`, `play.rs`, `catalogue.rs` | what goes wrong, what it is made of; how it reaches the client; what was seen in the wild |
+//! | `answer.rs`, `record.rs` | bytes out; what came in |
+//!
+//! # The control API
+//!
+//! Answers are JSON, or 204 without a body. An unknown path, object or field is refused with
+//! `{"error": "a whole sentence"}`. `$C` is the control API's root.
+//!
+//! ```text
+//! curl $C/state                                        # everything that can be seeded; PUT replaces it
+//! curl -X PUT $C/tenants/11111111-2222-4333-8444-555555555555 -d '{"domains": ["contoso.onmicrosoft.com"]}'
+//! curl -X PUT $C/apps/aaaaaaaa-2222-4333-8444-555555555555 \
+//!      -d '{"secrets": ["s3cret"], "roles": ["ProfilePhoto.ReadWrite.All", "User.Read.All"]}'
+//! curl -X PUT $C/users/jane.doe@contoso.com -d '{"photo": true}'         # by principal name or by id
+//! curl -X PUT $C/users/john@contoso.com -d '{"mailbox": "onPremises"}'
+//! curl $C/users/jane.doe@contoso.com                   # is the photo still there?
+//! curl -X DELETE $C/users/jane.doe@contoso.com
+//! curl -X PUT $C/groups/9c1d0f6e-2222-4333-8444-555555555555 -d '{"photo": true}'
+//! curl -X POST $C/faults -d '{"on": {"operation": "delete", "about": "jane.doe@contoso.com"}, "times": 1,
+//!      "what": {"graph": {"status": 429, "code": "TooManyRequests", "retryAfter": {"text": "2.128"}}}}'
+//! curl -X POST $C/faults -d '{"on": {"operation": "delete"}, "effect": "carriedOut", "what": "resetBeforeHead"}'
+//! curl -X POST $C/faults -d '{"on": {"operation": "token"}, "what": {"known": "entra AADSTS7000222 secret expired"}}'
+//! curl $C/catalogue                                    # the names that "known" takes, with what they stand for
+//! curl $C/faults                                       # those that still wait; DELETE removes them all
+//! curl $C/requests                                     # what arrived, oldest first; DELETE forgets it
+//! curl $C/counters                                     # requests, earlyReturns, maxInFlight
+//! curl -X PUT $C/limits -d '{"inFlight": 4, "requestsPerWindow": 100, "windowSeconds": 10, "retryAfterSeconds": 2}'
+//! curl -X PUT $C/behaviour -d '{"latencyMilliseconds": 50, "success": "noContent", "innerError": "innererror"}'
+//! curl -X POST $C/tokens/expire                        # every token ends now
+//! curl -X POST $C/pauses/forgive                       # every Retry-After has passed now
+//! ```
+
+mod answer;
+pub mod catalogue;
+mod control;
+mod directory;
+mod emulator;
+mod entra;
+mod exchange;
+mod faults;
+mod graph;
+mod limits;
+mod odd_answers;
+mod play;
+mod record;
+mod serve;
+mod settings;
+mod world;
+
+pub use directory::{App, Group, GroupKind, Mailbox, Target, Tenant, User};
+pub use emulator::{Emulator, Options, Ports, RequestLog, TimedOut};
+pub use faults::{Effect, Fault, FaultKind, Matcher, Operation};
+pub use odd_answers::{Answer, EntraError, GraphError, Inner, OddToken, Payload, RetryAfter};
+pub use record::{Listener, Recorded};
+pub use settings::{Behaviour, InnerErrorName, Limits, NotFoundAs, Success};
+pub use world::State;

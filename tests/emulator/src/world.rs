@@ -1,0 +1,248 @@
+//! What is true in the emulated Microsoft: the directory, its photos, and the tokens that were issued.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::directory::{App, Group, Target, Tenant, User};
+use crate::faults::Fault;
+use crate::settings::{Behaviour, Limits};
+
+/// Everything that can be seeded and read back: the program's `--state FILE` and the control API's `/state`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct State {
+    /// The tenants that may stand in the token endpoint's path.
+    pub tenants: Vec<Tenant>,
+    /// The registered applications.
+    pub apps: Vec<App>,
+    /// The users.
+    pub users: Vec<User>,
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// The limits in force.
+    pub limits: Limits,
+    /// The answers in force.
+    pub behaviour: Behaviour,
+    /// The faults that still wait for their turn.
+    pub faults: Vec<Fault>,
+}
+
+/// Whom a token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// The application itself.
+    Application,
+    /// A signed-in user, by object id.
+    User(String),
+}
+
+/// What a token stands for: a snapshot taken when it was issued.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) tenant: String,
+    pub(crate) client_id: String,
+    pub(crate) holder: Holder,
+    pub(crate) permissions: Vec<String>,
+    expires: Instant,
+}
+
+impl Grant {
+    pub(crate) fn may(&self, any_of: &[&str]) -> bool {
+        self.permissions.iter().any(|held| any_of.contains(&held.as_str()))
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        Instant::now() >= self.expires
+    }
+
+    /// The application in its tenant: what Microsoft throttles.
+    pub(crate) fn scope(&self) -> String {
+        format!("graph {}/{}", self.tenant, self.client_id)
+    }
+}
+
+/// The directory and its tokens. Names are compared in lower case, so the maps are keyed by it.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    tenants: Vec<Tenant>,
+    apps: HashMap<String, App>,
+    users: HashMap<String, User>,
+    ids_by_principal_name: HashMap<String, String>,
+    groups: HashMap<String, Group>,
+    grants: HashMap<String, Grant>,
+    issued: Vec<String>,
+    pub(crate) behaviour: Behaviour,
+}
+
+impl World {
+    pub(crate) fn put_tenant(&mut self, tenant: Tenant) {
+        self.remove_tenant(&tenant.id);
+        self.tenants.push(tenant);
+    }
+
+    pub(crate) fn remove_tenant(&mut self, id: &str) -> bool {
+        let before = self.tenants.len();
+        self.tenants.retain(|tenant| !tenant.id.eq_ignore_ascii_case(id));
+        self.tenants.len() < before
+    }
+
+    pub(crate) fn tenant(&self, name: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.is_called(name))
+    }
+
+    pub(crate) fn put_app(&mut self, app: App) {
+        self.apps.insert(key(&app.client_id), app);
+    }
+
+    pub(crate) fn remove_app(&mut self, client_id: &str) -> bool {
+        self.apps.remove(&key(client_id)).is_some()
+    }
+
+    pub(crate) fn app(&self, client_id: &str) -> Option<&App> {
+        self.apps.get(&key(client_id))
+    }
+
+    pub(crate) fn put_user(&mut self, user: User) {
+        self.remove_user(&user.id);
+        self.remove_user(&user.user_principal_name);
+        self.ids_by_principal_name.insert(key(&user.user_principal_name), key(&user.id));
+        self.users.insert(key(&user.id), user);
+    }
+
+    pub(crate) fn remove_user(&mut self, name: &str) -> bool {
+        let id = self.user_key(name);
+        let Some(user) = self.users.remove(&id) else {
+            return false;
+        };
+        self.ids_by_principal_name.remove(&key(&user.user_principal_name));
+        true
+    }
+
+    pub(crate) fn put_group(&mut self, group: Group) {
+        self.groups.insert(key(&group.id), group);
+    }
+
+    pub(crate) fn remove_group(&mut self, id: &str) -> bool {
+        self.groups.remove(&key(id)).is_some()
+    }
+
+    pub(crate) fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(&self.user_key(name))
+    }
+
+    pub(crate) fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.get(&key(id))
+    }
+
+    /// Whether the owner has a photo; `None` when there is no such owner.
+    pub(crate) fn photo(&self, target: &Target) -> Option<bool> {
+        match target {
+            Target::User(name) => self.user(name).map(|user| user.photo),
+            Target::Group(id) => self.group(id).map(|group| group.photo),
+        }
+    }
+
+    /// Puts the photo there or takes it away; false when there is no such owner.
+    pub(crate) fn set_photo(&mut self, target: &Target, present: bool) -> bool {
+        let photo = match target {
+            Target::User(name) => {
+                let id = self.user_key(name);
+                self.users.get_mut(&id).map(|user| &mut user.photo)
+            }
+            Target::Group(id) => self.groups.get_mut(&key(id)).map(|group| &mut group.photo),
+        };
+        photo.map(|photo| *photo = present).is_some()
+    }
+
+    /// Every name of this owner in lower case, the one given included, so that faults and counters
+    /// find a user by id and by principal name alike.
+    pub(crate) fn names(&self, target: &Target) -> Vec<String> {
+        let mut names = vec![key(target.name())];
+        if let Target::User(name) = target
+            && let Some(user) = self.user(name)
+        {
+            names.extend([key(&user.id), key(&user.user_principal_name)]);
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn issue(&mut self, tenant: &str, client_id: &str, holder: Holder, permissions: Vec<String>) -> String {
+        // Opaque on purpose: clients must not read tokens, and Microsoft's need not be JWTs.
+        let token = format!("opaque-{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let grant = Grant {
+            tenant: tenant.to_owned(),
+            client_id: client_id.to_owned(),
+            holder,
+            permissions,
+            expires: Instant::now() + self.behaviour.token_lifetime,
+        };
+        self.grants.insert(token.clone(), grant);
+        self.issued.push(token.clone());
+        token
+    }
+
+    pub(crate) fn grant(&self, token: &str) -> Option<&Grant> {
+        self.grants.get(token)
+    }
+
+    pub(crate) fn issued(&self) -> &[String] {
+        &self.issued
+    }
+
+    /// Ends every token now and says how many were alive.
+    pub(crate) fn expire_tokens(&mut self) -> usize {
+        let now = Instant::now();
+        let alive = self.grants.values_mut().filter(|grant| !grant.is_expired());
+        alive.map(|grant| grant.expires = now).count()
+    }
+
+    pub(crate) fn token_lifetime(&self) -> Duration {
+        self.behaviour.token_lifetime
+    }
+
+    /// Replaces the directory; tokens stay, as they would when an administrator changes things.
+    pub(crate) fn replace(&mut self, state: &State) {
+        self.tenants.clear();
+        self.apps.clear();
+        self.users.clear();
+        self.ids_by_principal_name.clear();
+        self.groups.clear();
+        state.tenants.iter().cloned().for_each(|tenant| self.put_tenant(tenant));
+        state.apps.iter().cloned().for_each(|app| self.put_app(app));
+        state.users.iter().cloned().for_each(|user| self.put_user(user));
+        state.groups.iter().cloned().for_each(|group| self.put_group(group));
+        self.behaviour = state.behaviour.clone();
+    }
+
+    /// The directory in a stable order; limits and faults are kept elsewhere and stay at their defaults.
+    pub(crate) fn state(&self) -> State {
+        let mut state = State {
+            tenants: self.tenants.clone(),
+            apps: self.apps.values().cloned().collect(),
+            users: self.users.values().cloned().collect(),
+            groups: self.groups.values().cloned().collect(),
+            behaviour: self.behaviour.clone(),
+            ..State::default()
+        };
+        state.apps.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+        state.users.sort_by(|a, b| a.user_principal_name.cmp(&b.user_principal_name));
+        state.groups.sort_by(|a, b| a.id.cmp(&b.id));
+        state
+    }
+
+    fn user_key(&self, name: &str) -> String {
+        let name = key(name);
+        self.ids_by_principal_name.get(&name).cloned().unwrap_or(name)
+    }
+}
+
+/// Upper and lower case are the same in GUIDs, principal names and domains.
+pub(crate) fn key(name: &str) -> String {
+    name.to_lowercase()
+}

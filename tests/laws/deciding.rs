@@ -1,0 +1,104 @@
+//! Laws of `decide`.
+
+use jiff::SignedDuration;
+use photo_removal_operator::lifecycle::{Brought, Step, Verdict, throttled_until};
+use proptest::prelude::*;
+
+use crate::given::{Object, a_reached_object, a_time, a_while, an_attempt, any_object};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn the_same_sight_at_the_same_time_gives_the_same_step(object in any_object(), now in a_time()) {
+        prop_assert_eq!(object.decide(now), object.decide(now));
+    }
+
+    #[test]
+    fn a_recorded_outcome_a_deletion_a_suspension_and_an_invalid_spec_each_forbid_the_try(
+        object in any_object(), now in a_time(),
+    ) {
+        let forbidden = object.status.outcome.is_some()
+            || object.deleting
+            || object.spec.suspend
+            || object.spec.parse().is_err();
+        let step = object.decide(now);
+        prop_assert!(!forbidden || !matches!(step, Step::Remove(_)), "{step:?} although it is forbidden");
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_is_left_alone(object in any_object(), now in a_time()) {
+        let deleting = Object { deleting: true, ..object };
+        prop_assert_eq!(deleting.decide(now), Step::Rest);
+    }
+
+    #[test]
+    fn an_object_that_nothing_forbids_to_try_never_just_rests(object in any_object(), now in a_time()) {
+        let free = object.status.outcome.is_none() && !object.deleting && !object.spec.suspend;
+        if !free || object.spec.parse().is_err() {
+            return Ok(());
+        }
+        let step = object.decide(now);
+        prop_assert!(matches!(step, Step::Remove(_) | Step::WaitUntil(_)), "{step:?}");
+    }
+
+    #[test]
+    fn a_try_is_made_for_what_the_spec_says(object in any_object(), now in a_time()) {
+        if let Step::Remove(removal) = object.decide(now) {
+            prop_assert_eq!(Ok(removal), object.spec.parse());
+        }
+    }
+
+    /// Idle objects cost no write, however often and however late they are looked at.
+    #[test]
+    fn what_is_written_differs_from_what_was_there_and_is_written_once(
+        object in any_object(), now in a_time(), later in a_while(),
+    ) {
+        let Step::Record(status) = object.decide(now) else { return Ok(()) };
+        prop_assert_ne!(&*status, &object.status);
+        let written = object.with(*status);
+        for then in [now, now + later] {
+            let step = written.decide(then);
+            prop_assert!(!matches!(step, Step::Record(_)), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_writes_no_outcome_no_evidence_and_no_attempt(object in any_object(), now in a_time()) {
+        let Step::Record(status) = object.decide(now) else { return Ok(()) };
+        prop_assert_eq!(status.outcome, object.status.outcome);
+        prop_assert_eq!(&status.evidence, &object.status.evidence);
+        prop_assert_eq!(&status.last_attempt, &object.status.last_attempt);
+        prop_assert_eq!(status.attempts, object.status.attempts);
+        prop_assert_eq!(status.start_time, object.status.start_time);
+        prop_assert_eq!(status.observed_generation, Some(object.generation));
+    }
+
+    #[test]
+    fn a_wait_lies_ahead_and_ends_in_a_try(object in any_object(), now in a_time()) {
+        let Step::WaitUntil(next) = object.decide(now) else { return Ok(()) };
+        prop_assert!(next > now);
+        prop_assert!(matches!(object.decide(next), Step::Remove(_)), "at {next}: {:?}", object.decide(next));
+    }
+
+    #[test]
+    fn an_edit_ends_every_wait(object in any_object(), now in a_time()) {
+        let edited = Object { generation: object.generation + 100, ..object };
+        prop_assert!(!matches!(edited.decide(now), Step::WaitUntil(_)));
+    }
+
+    #[test]
+    fn a_pause_that_an_object_met_outlives_a_restart(
+        object in a_reached_object(), answer in an_attempt(), now in a_time(), ahead in 1_i64..86_400,
+    ) {
+        let open = object.status.outcome.is_none() && object.spec.parse().is_ok();
+        if !open || object.is_stalled_as_it_is() {
+            return Ok(());
+        }
+        let until = now + SignedDuration::from_secs(ahead);
+        let paused = object.record(&Brought::Answer(answer, Verdict::Throttled { until }), now);
+        let kept = throttled_until(&paused.seen(), now).map(|(_, until)| until);
+        prop_assert!(kept.is_some_and(|kept| kept >= until), "{kept:?} instead of {until}");
+        prop_assert_eq!(throttled_until(&paused.seen(), kept.unwrap()), None);
+    }
+}

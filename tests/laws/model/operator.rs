@@ -1,0 +1,194 @@
+//! The operator's way of one object: decide on the cache, read live, decide again, send, record, write. Decisions and
+//! statuses are the real ones; only the wires are played.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use photo_removal_operator::api::{ClientId, Outcome, Reason, TenantId};
+use photo_removal_operator::lifecycle::{Attempt, Brought, Step, Trouble, Verdict};
+
+use super::Rule;
+use super::world::{Breach, Stored, Task, World};
+
+/// What Graph does with a DELETE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// What is the case: the photo is removed, or there is none, or no such user, or the credential is refused.
+    Truth,
+    /// The photo is removed, and the operator never hears of it.
+    Lost,
+    Throttled,
+    Unavailable,
+    Denied,
+    Rejected,
+}
+
+/// What becomes of a status write on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    Arrives,
+    /// It never reached the API server.
+    IsLost,
+    /// It was stored, but the answer was lost.
+    LosesItsAnswer,
+}
+
+impl World {
+    /// An event of any kind, a duplicate and a requeue included, makes the operator look at its cache.
+    pub(super) fn reconcile(&mut self, broken: Option<Rule>) {
+        let Some(cached) = self.cache.clone() else { return };
+        match cached.decide(self.now) {
+            Step::Remove(_) if broken == Some(Rule::ReadLive) => {
+                self.tasks.push(Task::Try { on: cached, truth: self.server.clone() });
+            }
+            Step::Remove(_) => self.tasks.push(Task::Read),
+            Step::Record(status) => self.tasks.push(Task::Note { on: cached, status }),
+            Step::Rest | Step::WaitUntil(_) => {}
+        }
+    }
+
+    /// The operator's next step where nothing but the operator has a say.
+    pub(super) fn advance(&mut self, index: usize, write: Write, broken: Option<Rule>) {
+        match self.tasks.remove(index) {
+            Task::Read => {
+                let Some(on) = self.server.clone() else { return };
+                match on.decide(self.now) {
+                    Step::Remove(_) => self.tasks.push(Task::Try { truth: Some(on.clone()), on }),
+                    Step::Record(status) => self.tasks.push(Task::Note { on, status }),
+                    Step::Rest | Step::WaitUntil(_) => {}
+                }
+            }
+            Task::Try { on, truth } => self.begin(on, truth),
+            Task::Keep { uid, brought, on: None } => {
+                let on = self.server.clone().filter(|on| on.object.uid == uid || broken == Some(Rule::CompareUids));
+                self.tasks.extend(on.map(|on| Task::Keep { uid, brought, on: Some(on) }));
+            }
+            Task::Keep { uid, brought, on: Some(on) } => self.write_down(uid, brought, &on, write, broken),
+            Task::Note { on, status } => {
+                if self.holds(&on) || broken == Some(Rule::NameTheVersion) {
+                    if write != Write::IsLost {
+                        self.commit(*status);
+                    }
+                }
+            }
+            task @ Task::Await { .. } => self.tasks.push(task),
+        }
+    }
+
+    /// Signs in and sends, or finds that the credential is of no use.
+    fn begin(&mut self, on: Stored, truth: Option<Stored>) {
+        if self.refused || !self.secret_is_good {
+            self.refused = true;
+            return self.keep(on, Brought::Trouble(trouble(Reason::CredentialInvalid)));
+        }
+        let uid = on.object.uid.clone();
+        let asked = truth.is_some_and(|truth| {
+            let object = &truth.object;
+            object.uid == uid && !object.deleting && !object.spec.suspend && object.status.outcome.is_none()
+        });
+        let recorded = self.server.as_ref().is_some_and(|s| s.object.uid == uid && s.object.status.outcome.is_some());
+        let busy = |task: &Task| matches!(task, Task::Await { on, .. } if on.object.uid == uid);
+        if recorded {
+            self.break_promise(Breach::DeleteAfterOutcome);
+        } else if !asked {
+            self.break_promise(Breach::DeleteUnasked);
+        } else if self.tasks.iter().any(busy) {
+            self.break_promise(Breach::TwoAtOnce);
+        }
+        self.requests += 1;
+        self.budget.requests = self.budget.requests.saturating_sub(1);
+        self.tasks.push(Task::Await { on, request: format!("{uid}/{}", self.requests) });
+    }
+
+    /// The token endpoint is down.
+    pub(super) fn fail_to_sign_in(&mut self, index: usize) {
+        if let Task::Try { on, .. } = self.tasks.remove(index) {
+            self.keep(on, Brought::Trouble(trouble(Reason::SignInUnavailable)));
+        }
+    }
+
+    /// Graph answers, or the operator gives up waiting.
+    pub(super) fn answer(&mut self, index: usize, answer: Answer) {
+        let Task::Await { on, request } = self.tasks.remove(index) else { return };
+        let verdict = match answer {
+            Answer::Truth if !self.secret_is_good => {
+                self.refused = true;
+                self.count(&on, 2);
+                let attempt = Attempt { received: 2, ..attempt(request, self.now) };
+                return self.keep(on, Brought::Refusal(attempt, trouble(Reason::CredentialInvalid)));
+            }
+            Answer::Truth => self.truth(&request),
+            Answer::Lost => {
+                self.photo = false;
+                Verdict::Unavailable
+            }
+            Answer::Throttled => Verdict::Throttled { until: self.now + Duration::from_secs(30) },
+            Answer::Unavailable => Verdict::Unavailable,
+            Answer::Denied => Verdict::PermissionDenied,
+            Answer::Rejected => Verdict::Rejected,
+        };
+        self.count(&on, u32::from(answer != Answer::Throttled));
+        self.keep(on, Brought::Answer(attempt(request, self.now), verdict));
+    }
+
+    fn truth(&mut self, request: &str) -> Verdict {
+        if !self.target {
+            return Verdict::TargetNotFound;
+        }
+        let (outcome, verdict) = match std::mem::replace(&mut self.photo, false) {
+            true => (Outcome::Removed, Verdict::Removed),
+            false => (Outcome::AlreadyAbsent, Verdict::Absent { confirmed: true }),
+        };
+        self.said.push((request.to_owned(), outcome));
+        verdict
+    }
+
+    fn count(&mut self, on: &Stored, requests: u32) {
+        let birth = on.object.uid.parse::<usize>().unwrap();
+        self.received[birth] += requests;
+    }
+
+    fn keep(&mut self, on: Stored, brought: Brought) {
+        let uid = on.object.uid.clone();
+        self.tasks.push(Task::Keep { uid, brought: Box::new(brought), on: Some(on) });
+    }
+
+    /// Writes what an attempt brought; what could not be written, or may not have been, is kept.
+    fn write_down(&mut self, uid: String, brought: Box<Brought>, on: &Stored, write: Write, broken: Option<Rule>) {
+        let status = if broken == Some(Rule::SeeWhatIsRecorded) {
+            let mut object = (*on.object).clone();
+            (object.status.outcome, object.status.last_attempt) = (None, None);
+            object.record(&brought, self.now).status
+        } else {
+            on.object.record(&brought, self.now).status
+        };
+        if status == on.object.status {
+            return;
+        }
+        let stored = (self.holds(on) || broken == Some(Rule::NameTheVersion)) && write != Write::IsLost;
+        if stored {
+            self.commit(status);
+        }
+        if !stored || write == Write::LosesItsAnswer {
+            self.tasks.push(Task::Keep { uid, brought, on: None });
+        }
+    }
+}
+
+fn attempt(client_request_id: String, time: Timestamp) -> Attempt {
+    Attempt {
+        time,
+        tenant: TenantId::parse("contoso.com").unwrap(),
+        client: ClientId::parse("2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10").unwrap(),
+        client_request_id,
+        received: 1,
+        http_status: None,
+        error_code: None,
+        request_id: None,
+        retry_after_seconds: None,
+    }
+}
+
+fn trouble(reason: Reason) -> Trouble {
+    Trouble { reason, message: "The credential is of no use.".to_owned() }
+}

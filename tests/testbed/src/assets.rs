@@ -1,0 +1,160 @@
+//! Where the programs come from: a given folder, or built from their published Go modules.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{Context, Error, Result};
+
+/// The Kubernetes minor that tests run against unless they say otherwise.
+pub const DEFAULT_KUBERNETES: &str = "1.35";
+
+/// How often a long build says that it is still at work.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+const CONTROL_PLANE: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
+
+/// Folders that this process has asked for already: asking the script costs some tenths of a second.
+/// Held while a build runs, so the tests of one binary wait for one build instead of each starting its own.
+static FOLDERS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// The folder with etcd, kube-apiserver and kubectl of the default Kubernetes: see [`assets_of`].
+///
+/// # Errors
+///
+/// As [`assets_of`].
+pub fn assets() -> Result<PathBuf> {
+    assets_of(DEFAULT_KUBERNETES)
+}
+
+/// The folder with etcd, kube-apiserver and kubectl: `KUBEBUILDER_ASSETS` where that is set (whatever its version), else
+/// built for Kubernetes `minor` (such as `1.35`). Blocks: the first build takes minutes and says so on standard error.
+///
+/// # Errors
+///
+/// One sentence: a program is missing in `KUBEBUILDER_ASSETS`, Go is not there, or the build failed.
+pub fn assets_of(minor: &str) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()) {
+        return given(PathBuf::from(folder));
+    }
+    built(&Build {
+        what: format!("control plane for Kubernetes {minor}"),
+        script: tests_folder().join("controlplane").join("build"),
+        version: Some(minor),
+        otherwise: ", or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl",
+    })
+}
+
+/// The Helm program, built from its published Go module at the version pinned in `tests/helm`. Blocks as [`assets_of`] does.
+///
+/// # Errors
+///
+/// One sentence: Go is not there, or the build failed.
+pub fn helm() -> Result<PathBuf> {
+    let folder = built(&Build {
+        what: "Helm".to_owned(),
+        script: tests_folder().join("helm").join("build"),
+        version: None,
+        otherwise: "",
+    })?;
+    Ok(folder.join("helm"))
+}
+
+/// The folder `tests` of the repository.
+pub(crate) fn tests_folder() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+fn given(folder: PathBuf) -> Result<PathBuf> {
+    let missing: Vec<_> = CONTROL_PLANE.into_iter().filter(|program| !folder.join(program).is_file()).collect();
+    if missing.is_empty() {
+        return Ok(folder);
+    }
+    Err(Error::new(format!(
+        "KUBEBUILDER_ASSETS is {}, which lacks {}: unset it to have them built, or name a folder with etcd, kube-apiserver and kubectl.",
+        folder.display(),
+        missing.join(" and "),
+    )))
+}
+
+/// One build script and how to speak of it.
+struct Build<'a> {
+    what: String,
+    script: PathBuf,
+    /// Kubernetes' minor, for the script that builds several.
+    version: Option<&'a str>,
+    /// What else may be done where Go is missing.
+    otherwise: &'static str,
+}
+
+fn built(build: &Build<'_>) -> Result<PathBuf> {
+    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(folder) = folders.get(&build.what) {
+        return Ok(folder.clone());
+    }
+    need_go(build)?;
+    let folder = run(build)?;
+    folders.insert(build.what.clone(), folder.clone());
+    Ok(folder)
+}
+
+fn need_go(build: &Build<'_>) -> Result<()> {
+    let found = Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "Go is needed to build the {} for the tests: install it (https://go.dev/dl){}.",
+        build.what, build.otherwise,
+    )))
+}
+
+/// Runs the script, whose only line on standard output is the folder; its progress goes to our own standard error.
+fn run(build: &Build<'_>) -> Result<PathBuf> {
+    let mut command = Command::new(&build.script);
+    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    if let Some(version) = build.version {
+        command.env("KUBERNETES", version);
+    }
+    let beat = heartbeat(build.what.clone());
+    let output = command.output();
+    drop(beat);
+    let output = output.context(|| format!("{} could not be run", build.script.display()))?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !folder.is_empty() {
+        return Ok(PathBuf::from(folder));
+    }
+    Err(Error::new(format!(
+        "The build of the {} failed ({}): {} says why on standard error above.",
+        build.what,
+        output.status,
+        build.script.display(),
+    )))
+}
+
+/// Says now and then that the build goes on, until the returned end is dropped.
+fn heartbeat(what: String) -> Sender<()> {
+    let (alive, ended) = channel();
+    let began = Instant::now();
+    thread::spawn(move || {
+        while ended.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+            let seconds = began.elapsed().as_secs();
+            // Not eprintln: a test's output is captured and would be shown only after the build.
+            if writeln!(
+                std::io::stderr(),
+                "testbed: still building the {what}, or waiting for another build of it ({seconds} s so far)"
+            )
+            .is_err()
+            {
+                return;
+            }
+        }
+    });
+    alive
+}
