@@ -11,18 +11,20 @@ use reqwest::header::HeaderMap;
 use reqwest::{Certificate, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::clock;
+
 /// How long a connection may take to come about: name, TCP, proxy and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How long an answer may take, counted from the call. Graph has been seen to think for many seconds over a photo, and
-/// gives up on its own side with a 504.
+/// How long an answer may take, counted from the call: longer than a service that means to answer needs, short enough
+/// that a half-open connection does not hold a turn for ever.
 const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(30), whole: Duration::from_secs(60) };
 
-/// How long an idle connection is kept. Shorter than any usual server or NAT keeps its side, since a request sent into a
-/// connection that was closed a moment ago counts as one that may have arrived.
+/// How long an idle connection is kept. Short, since a request that is sent into a connection which the other side, or a
+/// NAT on the way, has just given up counts as one that may have arrived.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// How much of a body is read, in bytes. Graph's error bodies are under 4 KiB, a token answer under 16 KiB.
+/// How much of a body is read, in bytes: many times what an error or a token needs.
 const BODY_LIMIT: usize = 64 * 1024;
 
 const USER_AGENT: &str = concat!("photo-removal-operator/", env!("CARGO_PKG_VERSION"));
@@ -113,8 +115,8 @@ impl Wire {
         Ok(Self { http, deadlines: DEADLINES })
     }
 
-    /// Sends `request` and returns what came back within the [`DEADLINES`]. Once a head has
-    /// arrived nothing is a failure any more: the head counts, and the body is what could be read of it.
+    /// Sends `request` and returns what came back within the [`DEADLINES`]. Once a head has arrived nothing is a failure
+    /// any more: the head counts, and the body is what could be read of it.
     ///
     /// A body that is not read to its end costs the connection, nothing else.
     ///
@@ -127,7 +129,7 @@ impl Wire {
             Ok(Err(error)) => return Err(Failure::of(error)),
             Err(_) => return Err(Failure::late()),
         };
-        let arrived = Timestamp::now();
+        let arrived = clock::now();
         let status = answer.status();
         let headers = std::mem::take(answer.headers_mut());
         let body = match bodies {
@@ -188,7 +190,7 @@ fn kind(error: &reqwest::Error) -> &'static str {
         "timeout"
     } else if error.is_dns() {
         "dns"
-    } else if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+    } else if causes(error).any(<dyn StdError>::is::<rustls::Error>) {
         "tls"
     } else if error.is_connect() {
         "connect"

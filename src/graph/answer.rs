@@ -33,16 +33,28 @@ pub struct Answer {
     pub mentions_missing_image: bool,
     /// Whether an error message, or a body that is no JSON, says that the service is unavailable.
     pub mentions_unavailable: bool,
-    /// Whether the body is JSON with an `id`, as that of a user or a group is.
-    pub has_id: bool,
-    /// Whether the body is empty or JSON; false for HTML, garbage and what was cut off.
-    pub legible: bool,
+    /// What kind of body came along.
+    pub body: Body,
     /// Graph's `request-id`, from the header, else from the body. The same characters as in a code.
     pub request_id: Option<String>,
     /// How long Graph asks to be left alone, at most a day.
     pub retry_after: Option<Duration>,
     /// Whether Graph says that the credential comes close to a limit (`x-ms-throttle-limit-percentage`).
     pub near_limit: bool,
+}
+
+/// A body, as far as it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// There is none, or it was not read.
+    #[default]
+    Empty,
+    /// JSON with an `id`, as that of a user or a group is.
+    Entity,
+    /// Other JSON.
+    Json,
+    /// HTML, garbage, or JSON that was cut off.
+    Illegible,
 }
 
 impl Answer {
@@ -57,12 +69,11 @@ impl Answer {
             ..Self::default()
         };
         let body = body.trim_ascii();
-        match serde_json::from_slice(body) {
-            Ok(json) => answer.understand(&json),
-            Err(_) => {
-                answer.legible = body.is_empty();
-                answer.mentions_unavailable = says_unavailable(&String::from_utf8_lossy(body));
-            }
+        if let Ok(json) = serde_json::from_slice(body) {
+            answer.understand(&json);
+        } else if !body.is_empty() {
+            answer.body = Body::Illegible;
+            answer.mentions_unavailable = says_unavailable(&String::from_utf8_lossy(body));
         }
         answer
     }
@@ -76,8 +87,8 @@ impl Answer {
     }
 
     fn understand(&mut self, body: &Value) {
-        self.legible = true;
-        self.has_id = body.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+        let has_id = body.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+        self.body = if has_id { Body::Entity } else { Body::Json };
         match body.get("error") {
             Some(Value::String(code)) => self.codes.extend(identifier(code)),
             Some(error) => self.descend(error, DEPTH),

@@ -10,7 +10,7 @@ pub mod path;
 pub mod retry_after;
 mod verdict;
 
-pub use answer::Answer;
+pub use answer::{Answer, Body};
 pub use client::Graph;
 pub use clouds::{Clouds, Endpoints, InvalidEndpoint};
 pub use verdict::{Existence, Reading, judge, judge_existence};

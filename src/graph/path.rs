@@ -36,7 +36,7 @@ fn under(root: &Url, target: &Target, tail: &[&str]) -> Url {
     url
 }
 
-/// The other way to name a member of a collection, as an OData string literal. Graph takes a segment that begins with
+/// The other way to name a member of a collection, as a string literal of its protocol. Graph takes a segment that begins with
 /// `$` for a keyword (<https://learn.microsoft.com/graph/api/user-get>).
 fn by_key(collection: &str, key: &str) -> String {
     [collection, "('", &key.replace('\'', "''"), "')"].concat()

@@ -3,7 +3,7 @@
 //! A code decides, wherever it is known; a message is looked at only where none does, as Microsoft asks
 //! (<https://learn.microsoft.com/graph/errors>).
 
-use super::Answer;
+use super::{Answer, Body};
 use crate::lifecycle::Obstacle;
 
 /// What an answer to the DELETE means.
@@ -105,7 +105,6 @@ pub fn judge(answer: &Answer) -> Reading {
         (_, Some(Says::NoPhoto)) => Reading::NoPhoto,
         (_, Some(Says::NoTarget)) => Reading::TargetNotFound,
         (_, Some(Says::Obstacle(obstacle))) => Reading::TargetNotSupported(obstacle),
-        (_, Some(Says::Unavailable)) => Reading::Unavailable,
         (404, None) if answer.mentions_missing_image => Reading::NoPhoto,
         (404, None) => Reading::Unclear,
         (401, None) => Reading::Unauthorized,
@@ -114,11 +113,10 @@ pub fn judge(answer: &Answer) -> Reading {
         (503, None) if answer.retry_after.is_some() => Reading::Throttled,
         // Graph has been seen to answer 400 where it meant 503 (microsoft-graph-docs issue 8188).
         (400, None) if answer.mentions_unavailable => Reading::Unavailable,
-        (408, None) => Reading::Unavailable,
         (300..=399, None) => Reading::Rejected,
-        (400..=499, None) if answer.legible => Reading::Rejected,
-        // HTML and garbage did not come from Graph itself, 5xx is its own trouble, and 600 is no status at all.
-        (_, None) => Reading::Unavailable,
+        (400..=407 | 409..=499, None) if answer.body != Body::Illegible => Reading::Rejected,
+        // HTML and garbage did not come from Graph itself, 408 and 5xx are its own trouble, 600 is no status at all.
+        _ => Reading::Unavailable,
     }
 }
 
@@ -127,7 +125,7 @@ pub fn judge(answer: &Answer) -> Reading {
 #[must_use]
 pub fn judge_existence(answer: &Answer) -> Existence {
     match answer.http_status {
-        200..=299 if answer.has_id => Existence::Exists,
+        200..=299 if answer.body == Body::Entity => Existence::Exists,
         404 if most_detailed(answer) == Some(Says::NoTarget) => Existence::Missing,
         401 => Existence::Unauthorized,
         403 => Existence::Forbidden,

@@ -59,11 +59,9 @@ pub(super) const fn advice(code: u64) -> Option<&'static str> {
         700_024 => "The client assertion is outside its time of validity. Check the clocks of the cluster's nodes.",
         7_000_218 => "The application is a confidential client and wants proof. Add its client secret to the Secret.",
         700_025 => "The application is a public client and takes no client secret. Take it out of the Secret.",
-        70011 | 500_011 | 650_057 => {
-            "Microsoft Entra knows no Microsoft Graph under this name in the tenant. Check spec.cloud."
-        }
+        70011 | 500_011 => "Microsoft Entra knows no Microsoft Graph under this name in the tenant. Check spec.cloud.",
         65001 => "Nobody consented to the application's permissions. Have the tenant's administrator grant consent.",
-        53003 | 530_032 | 53000..=53002 => {
+        53003 | 530_032 => {
             "A conditional access policy of the tenant blocks the sign-in. Exempt the application from the policy, or \
              allow the address that the cluster signs in from."
         }
@@ -73,7 +71,7 @@ pub(super) const fn advice(code: u64) -> Option<&'static str> {
         50173 | 70000 | 70008 | 700_082 | 700_084 | 70043 => {
             "The refresh token is no longer valid. Sign in again and put the new refresh token into the Secret."
         }
-        50076 | 50079 | 50158 => {
+        50076 | 50079 => {
             "Microsoft Entra wants the user to sign in in person. Sign in again and put the new refresh token into the \
              Secret."
         }

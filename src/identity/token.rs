@@ -62,7 +62,7 @@ impl Token {
 
 /// The age at which a token of that life is renewed.
 fn renewal(life: Duration) -> Duration {
-    if life < SHORT || life > LONG { life / 2 } else { life - AHEAD }
+    if life < SHORT || life > LONG { life / 2 } else { life.saturating_sub(AHEAD) }
 }
 
 #[cfg(test)]

@@ -72,7 +72,10 @@ impl Try<'_> {
         let attempt = attempt(session, id, *received, answer.as_ref().ok());
         let found = match &answer {
             Ok(answer) => self.read(session, answer).await,
-            Err(_) => Found::Verdict(Verdict::Unavailable),
+            Err(failure) => {
+                log(failure);
+                Found::Verdict(Verdict::Unavailable)
+            }
         };
         (attempt, found)
     }
@@ -107,7 +110,13 @@ impl Try<'_> {
         let watch = Stopwatch::start();
         let answer = self.context.graph.target_exists(endpoints, target, session.token.secret(), &id).await;
         self.count(if matches!(target, Target::User(_)) { "get_user" } else { "get_group" }, &answer, watch);
-        let Ok(answer) = answer else { return Found::Verdict(Verdict::Unavailable) };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                log(&failure);
+                return Found::Verdict(Verdict::Unavailable);
+            }
+        };
         match judge_existence(&answer) {
             Existence::Exists => self.took(session, Verdict::Absent { confirmed: true }),
             Existence::Missing => self.took(session, Verdict::TargetNotFound),
@@ -136,6 +145,12 @@ impl Try<'_> {
         let code = answer.as_ref().ok().map(|answer| answer.http_status);
         self.context.metrics.graph_request(operation, code, watch.elapsed());
     }
+}
+
+/// The one place that tells a proxy, name server or certificate that is in the way; the status says only that there is
+/// something.
+fn log(failure: &Failure) {
+    tracing::warn!(kind = failure.kind(), "Microsoft Graph could not be reached");
 }
 
 /// How metrics name a target.

@@ -175,6 +175,9 @@ impl Shared {
                 self.at(source, |desk| desk.signed_in(session, rhythm, clock::now()))
             }
             Err(error) => {
+                if let SignInError::Unavailable { source: Some(failure), .. } = &error {
+                    tracing::warn!(kind = failure.kind(), "Microsoft Entra could not be reached");
+                }
                 let result = if matches!(error, SignInError::Refused { .. }) { "Refused" } else { "Unavailable" };
                 self.means.metrics.token_request(result);
                 let seed = Seed(&source.credential.secret);

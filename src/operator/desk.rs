@@ -197,7 +197,8 @@ impl Desk {
         let since = *self.failing_since.get_or_insert(now);
         let trouble = error.trouble(now.duration_since(since).unsigned_abs());
         let backoff = if trouble.reason == Reason::SignInUnavailable { rhythm.retries } else { rhythm.looks };
-        let wait = error.retry_after().unwrap_or_else(|| backoff.after(self.failures, seed));
+        // The longer one: a Retry-After may say zero, or name a time that has passed.
+        let wait = backoff.after(self.failures, seed).max(error.retry_after().unwrap_or_default());
         self.sign_in_due = later(now, wait);
         if self.session.as_ref().is_some_and(|session| session.token.expires_at() > now) {
             return Vec::new();
@@ -252,7 +253,9 @@ impl Desk {
 
     /// Whether it can be thrown away.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
-        !self.served && self.waiting.is_empty() && self.session.as_ref().is_none_or(|session| session.token.expires_at() <= now)
+        !self.served
+            && self.waiting.is_empty()
+            && self.session.as_ref().is_none_or(|session| session.token.expires_at() <= now)
     }
 
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what

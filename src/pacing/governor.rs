@@ -94,7 +94,8 @@ impl<T: Clone + Eq + Hash> Governor<T> {
         self.paused_until = self.paused_until.max(Some(until));
     }
 
-    /// Graph throttled: pauses for as long as it said, or, where it did not say, ever longer. Returns the pause's end.
+    /// Graph throttled: pauses for as long as it said, or, where it did not say (or said "not at all", which would be
+    /// asking for the same answer at once), ever longer. Returns the pause's end.
     pub fn throttled(
         &mut self,
         retry_after: Option<Duration>,
@@ -102,7 +103,8 @@ impl<T: Clone + Eq + Hash> Governor<T> {
         seed: Seed<'_>,
         now: Timestamp,
     ) -> Timestamp {
-        let wait = retry_after.unwrap_or_else(|| {
+        let said = retry_after.filter(|wait| !wait.is_zero());
+        let wait = said.unwrap_or_else(|| {
             // Answers that were under way when the pause began tell of the same trouble, not of a new one.
             if !self.is_paused(now) {
                 self.throttles = self.throttles.saturating_add(1);

@@ -91,7 +91,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
   verbs: [get, list, watch]
 - apiGroups: [photoremoval.dev]
   resources: [photoremovals/status]
-  verbs: [patch]
+  verbs: [update]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

@@ -3,7 +3,7 @@
 use photo_removal_operator::api::Category;
 use photo_removal_operator::lifecycle::Step;
 
-use super::operator::{Answer, Write};
+use super::operator::{Answer, SignIn, Write};
 use super::world::{Task, World};
 
 /// More than any way to an end takes: each try is six steps and at most one wait, and a refused request takes five.
@@ -36,7 +36,7 @@ impl World {
                         }
                         Step::Remove(_) | Step::Record(_) => {
                             tried = Some(trace);
-                            self.reconcile(None);
+                            self.reconcile(SignIn::Works, None);
                         }
                     }
                 }

@@ -85,7 +85,10 @@ impl World {
             Task::Note { on, status } => {
                 let noted = Stored { version: 0, object: on.object.with((**status).clone()).into() };
                 // The status to write follows from what it is written on: only its reason can tell two apart.
-                TaskKey::Note(self.object_key(on), ObjectKey { reason: noted.object.status.reason(), ..self.object_key(on) })
+                TaskKey::Note(
+                    self.object_key(on),
+                    ObjectKey { reason: noted.object.status.reason(), ..self.object_key(on) },
+                )
             }
         }
     }

@@ -23,6 +23,13 @@ pub(super) enum Answer {
     Rejected,
 }
 
+/// Whether the token endpoint works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SignIn {
+    Works,
+    IsDown,
+}
+
 /// What becomes of a status write on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Write {
@@ -34,16 +41,30 @@ pub(super) enum Write {
 }
 
 impl World {
-    /// An event of any kind, a duplicate and a requeue included, makes the operator look at its cache.
-    pub(super) fn reconcile(&mut self, broken: Option<Rule>) {
-        let Some(cached) = self.cache.clone() else { return };
-        match cached.decide(self.now) {
+    /// An event of any kind, a duplicate and a requeue included, makes the operator look at its cache. A credential in
+    /// trouble ends the try there: nothing is read and nothing sent.
+    pub(super) fn reconcile(&mut self, sign_in: SignIn, broken: Option<Rule>) {
+        let Some(on) = self.cache.clone() else { return };
+        match on.decide(self.now) {
+            Step::Record(status) => self.tasks.push(Task::Note { on, status }),
+            Step::Rest | Step::WaitUntil(_) => {}
+            Step::Remove(_) if self.refused || !self.secret_is_good => {
+                self.refused = true;
+                self.tell(on, Reason::CredentialInvalid);
+            }
+            Step::Remove(_) if sign_in == SignIn::IsDown => self.tell(on, Reason::SignInUnavailable),
             Step::Remove(_) if broken == Some(Rule::ReadLive) => {
-                self.tasks.push(Task::Try { on: cached, truth: self.server.clone() });
+                self.tasks.push(Task::Try { on, truth: self.server.clone() });
             }
             Step::Remove(_) => self.tasks.push(Task::Read),
-            Step::Record(status) => self.tasks.push(Task::Note { on: cached, status }),
-            Step::Rest | Step::WaitUntil(_) => {}
+        }
+    }
+
+    /// What is wrong with the credential is written over what the cache shows, if that does not tell it already.
+    fn tell(&mut self, on: Stored, reason: Reason) {
+        let status = on.object.record(&Brought::Trouble(trouble(reason)), self.now).status;
+        if status != on.object.status {
+            self.tasks.push(Task::Note { on, status: Box::new(status) });
         }
     }
 
@@ -58,29 +79,22 @@ impl World {
                     Step::Rest | Step::WaitUntil(_) => {}
                 }
             }
-            Task::Try { on, truth } => self.begin(on, truth),
+            Task::Try { on, truth } => self.send(on, truth),
             Task::Keep { uid, brought, on: None } => {
                 let on = self.server.clone().filter(|on| on.object.uid == uid || broken == Some(Rule::CompareUids));
                 self.tasks.extend(on.map(|on| Task::Keep { uid, brought, on: Some(on) }));
             }
             Task::Keep { uid, brought, on: Some(on) } => self.write_down(uid, brought, &on, write, broken),
             Task::Note { on, status } => {
-                if self.holds(&on) || broken == Some(Rule::NameTheVersion) {
-                    if write != Write::IsLost {
-                        self.commit(*status);
-                    }
+                if self.takes(&on, write, broken) {
+                    self.commit(*status);
                 }
             }
             task @ Task::Await { .. } => self.tasks.push(task),
         }
     }
 
-    /// Signs in and sends, or finds that the credential is of no use.
-    fn begin(&mut self, on: Stored, truth: Option<Stored>) {
-        if self.refused || !self.secret_is_good {
-            self.refused = true;
-            return self.keep(on, Brought::Trouble(trouble(Reason::CredentialInvalid)));
-        }
+    fn send(&mut self, on: Stored, truth: Option<Stored>) {
         let uid = on.object.uid.clone();
         let asked = truth.is_some_and(|truth| {
             let object = &truth.object;
@@ -98,13 +112,6 @@ impl World {
         self.requests += 1;
         self.budget.requests = self.budget.requests.saturating_sub(1);
         self.tasks.push(Task::Await { on, request: format!("{uid}/{}", self.requests) });
-    }
-
-    /// The token endpoint is down.
-    pub(super) fn fail_to_sign_in(&mut self, index: usize) {
-        if let Task::Try { on, .. } = self.tasks.remove(index) {
-            self.keep(on, Brought::Trouble(trouble(Reason::SignInUnavailable)));
-        }
     }
 
     /// Graph answers, or the operator gives up waiting.
@@ -135,9 +142,10 @@ impl World {
         if !self.target {
             return Verdict::TargetNotFound;
         }
-        let (outcome, verdict) = match std::mem::replace(&mut self.photo, false) {
-            true => (Outcome::Removed, Verdict::Removed),
-            false => (Outcome::AlreadyAbsent, Verdict::Absent { confirmed: true }),
+        let (outcome, verdict) = if std::mem::replace(&mut self.photo, false) {
+            (Outcome::Removed, Verdict::Removed)
+        } else {
+            (Outcome::AlreadyAbsent, Verdict::Absent { confirmed: true })
         };
         self.said.push((request.to_owned(), outcome));
         verdict
@@ -153,6 +161,11 @@ impl World {
         self.tasks.push(Task::Keep { uid, brought: Box::new(brought), on: Some(on) });
     }
 
+    /// Whether the API server gets the write, and stores it.
+    fn takes(&self, on: &Stored, write: Write, broken: Option<Rule>) -> bool {
+        write != Write::IsLost && (self.holds(on) || broken == Some(Rule::NameTheVersion))
+    }
+
     /// Writes what an attempt brought; what could not be written, or may not have been, is kept.
     fn write_down(&mut self, uid: String, brought: Box<Brought>, on: &Stored, write: Write, broken: Option<Rule>) {
         let status = if broken == Some(Rule::SeeWhatIsRecorded) {
@@ -165,7 +178,7 @@ impl World {
         if status == on.object.status {
             return;
         }
-        let stored = (self.holds(on) || broken == Some(Rule::NameTheVersion)) && write != Write::IsLost;
+        let stored = self.takes(on, write, broken);
         if stored {
             self.commit(status);
         }

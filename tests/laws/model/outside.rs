@@ -25,15 +25,8 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Suspend,
-        Self::Delete,
-        Self::BeginToDelete,
-        Self::Create,
-        Self::Rotate,
-        Self::Upload,
-        Self::Hire,
-    ];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Suspend, Self::Delete, Self::BeginToDelete, Self::Create, Self::Rotate, Self::Upload, Self::Hire];
 }
 
 impl World {

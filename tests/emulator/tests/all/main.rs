@@ -1,6 +1,7 @@
 //! The emulator over real TCP: one test binary, one file a subject.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that can't go on says so and ends")]
+#![allow(clippy::disallowed_methods, reason = "patience is measured on the real clock")]
 
 mod control;
 mod faults;

@@ -231,7 +231,7 @@ fn the_token_is_mounted_by_the_chart_alone() -> Outcome {
 fn rights_are_these_and_no_more() -> Outcome {
     let rules = json!([
         {"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals"], "verbs": ["get", "list", "watch"]},
-        {"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals/status"], "verbs": ["patch"]},
+        {"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals/status"], "verbs": ["update"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
     ]);
@@ -264,7 +264,7 @@ async fn with_watched_namespaces_the_account_may_act_in_them_only() -> Outcome {
     .await?;
     let events = ("create", "events.k8s.io/events");
     for (verb, what) in
-        [("watch", "photoremoval.dev/photoremovals"), ("patch", "photoremoval.dev/photoremovals/status"), events]
+        [("watch", "photoremoval.dev/photoremovals"), ("update", "photoremoval.dev/photoremovals/status"), events]
     {
         assert!(may(verb, what, &watched).await?, "{verb} {what} is not allowed");
     }
