@@ -1,5 +1,5 @@
 //! A Kubernetes operator that removes Microsoft 365 profile photos. A `PhotoRemoval` names one user or group; the
-//! operator calls Microsoft Graph's ["Delete profilePhoto"](https://learn.microsoft.com/graph/api/profilephoto-delete)
+//! operator calls Microsoft Graph's [Delete profilePhoto](https://learn.microsoft.com/graph/api/profilephoto-delete)
 //! with credentials that the resource refers to, keeps trying where trying helps, stops where it does not, and writes
 //! what happened, with evidence, into the resource's status.
 //!
@@ -52,7 +52,7 @@
 //! | [`operator`] | wires the rooms; looks after credentials; nothing in it decides about a removal |
 //! | [`cli`], [`telemetry`] | flags to a validated configuration; logs that cannot leak |
 //! | [`health`], [`metrics`], [`serve`] | what `/readyz` and `/metrics` say, and where |
-//! | [`clock`] | the one place that asks what time it is |
+//! | [`wire`], [`clock`] | one HTTP exchange, bounded; the one place that asks what time it is |
 //!
 //! What is absent on purpose: no informer on Secrets, no finalizer, no cache of Graph's answers, no retry inside an HTTP
 //! client, no global state but the tracing subscriber, no `unsafe`.
@@ -70,4 +70,4 @@ pub mod operator;
 pub mod pacing;
 pub mod serve;
 pub mod telemetry;
-mod wire;
+pub mod wire;

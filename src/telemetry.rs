@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, IsTerminal};
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -15,6 +14,7 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::cli::LogFormat;
+use crate::clock;
 
 /// Where logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ where
         let mut line = Map::new();
         let metadata = event.metadata();
         line.insert("level".to_owned(), metadata.level().as_str().to_lowercase().into());
-        line.insert("ts".to_owned(), Timestamp::now().to_string().into());
+        line.insert("ts".to_owned(), clock::now().to_string().into());
         line.insert("logger".to_owned(), metadata.target().into());
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>()

@@ -1,4 +1,5 @@
 //! The spec as users write it, with the admission rules that the API server enforces.
+#![allow(unreachable_pub, reason = "the schema's derive repeats each struct inside a function")]
 #![allow(clippy::duplicated_attributes, reason = "every printcolumn has the same keys")]
 
 use kube::{CustomResource, KubeSchema};

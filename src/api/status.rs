@@ -1,4 +1,5 @@
 //! The status: what happened, with evidence.
+#![allow(unreachable_pub, reason = "the schema's derive repeats each struct inside a function")]
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;

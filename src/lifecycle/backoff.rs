@@ -22,7 +22,7 @@ impl Backoff {
     pub fn after(&self, failures: u32, seed: Seed<'_>) -> Duration {
         let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
         let whole = self.base.saturating_mul(1 << doublings).min(self.cap);
-        whole - whole.mul_f64(share(seed, failures) / 2.0)
+        whole.mul_f64(1.0 - share(seed, failures) / 2.0)
     }
 }
 

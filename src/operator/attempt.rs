@@ -68,7 +68,7 @@ impl Try<'_> {
         let answer =
             self.context.graph.delete_photo(endpoints, &self.removal.target, session.token.secret(), &id).await;
         self.count("delete_photo", &answer, watch);
-        *received += u32::from(answer.as_ref().map_or_else(|failure| failure.received(), |_| true));
+        *received += u32::from(answer.as_ref().map_or_else(Failure::received, |_| true));
         let attempt = attempt(session, id, *received, answer.as_ref().ok());
         let found = match &answer {
             Ok(answer) => self.read(session, answer).await,

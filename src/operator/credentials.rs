@@ -189,7 +189,9 @@ impl Shared {
 
     fn wake(&self, woken: Vec<ObjectRef>) {
         self.changed.notify_waiters();
-        woken.into_iter().for_each(|who| self.means.wake.wake(who));
+        for who in woken {
+            self.means.wake.wake(who);
+        }
     }
 
     fn at<R>(&self, source: &Source, act: impl FnOnce(&mut Desk) -> R) -> R {

@@ -147,17 +147,17 @@ impl Desk {
     pub(super) fn read(&mut self, reading: Reading, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
         match reading {
             Reading::Failed => {
-                self.read_due = later(now, READ_AGAIN);
+                self.read_due = Some(later(now, READ_AGAIN));
                 return Vec::new();
             }
             Reading::Missing(trouble) => {
                 self.content = None;
                 self.start_over();
-                self.read_due = later(now, rhythm.recheck);
+                self.read_due = Some(later(now, rhythm.recheck));
                 return self.tell(Some(trouble));
             }
             Reading::Found { version, credential } => {
-                self.trusted_until = later(now, rhythm.recheck);
+                self.trusted_until = Some(later(now, rhythm.recheck));
                 if self.content.as_ref().is_none_or(|(known, _)| *known != version) {
                     self.start_over();
                     self.content = Some((version, credential.map(Arc::new)));
@@ -166,7 +166,7 @@ impl Desk {
         }
         // With a session in use the Secret is read ahead of time, so that nobody waits for it.
         let share = if self.session.is_some() { 2 } else { 1 };
-        self.read_due = later(now, rhythm.recheck / share);
+        self.read_due = Some(later(now, rhythm.recheck / share));
         match &self.content {
             Some((_, Err(trouble))) => {
                 let trouble = trouble.clone();
@@ -181,7 +181,7 @@ impl Desk {
     pub(super) fn signed_in(&mut self, session: Session, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
         self.session = Some(Arc::new(session));
         (self.failures, self.failing_since, self.sign_in_due) = (0, None, None);
-        self.read_due = self.read_due.min(later(now, rhythm.recheck / 2));
+        self.read_due = self.read_due.min(Some(later(now, rhythm.recheck / 2)));
         self.tell(None)
     }
 
@@ -199,7 +199,7 @@ impl Desk {
         let backoff = if trouble.reason == Reason::SignInUnavailable { rhythm.retries } else { rhythm.looks };
         // The longer one: a Retry-After may say zero, or name a time that has passed.
         let wait = backoff.after(self.failures, seed).max(error.retry_after().unwrap_or_default());
-        self.sign_in_due = later(now, wait);
+        self.sign_in_due = Some(later(now, wait));
         if self.session.as_ref().is_some_and(|session| session.token.expires_at() > now) {
             return Vec::new();
         }
@@ -237,7 +237,7 @@ impl Desk {
         }
         self.session = None;
         self.refusals = self.refusals.saturating_add(1);
-        self.sign_in_due = later(now, rhythm.looks.after(self.refusals, seed));
+        self.sign_in_due = Some(later(now, rhythm.looks.after(self.refusals, seed)));
         self.tell(Some(trouble))
     }
 
@@ -261,8 +261,8 @@ impl Desk {
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, waiting, served, read_due, trusted_until, .. } = std::mem::take(self);
-        *self = Self { trouble, waiting, served, read_due, trusted_until, ..Self::default() };
+        let Self { trouble, trusted_until, read_due, waiting, served, .. } = std::mem::take(self);
+        *self = Self { trouble, trusted_until, read_due, waiting, served, ..Self::default() };
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.
@@ -277,6 +277,6 @@ impl Desk {
     }
 }
 
-fn later(now: Timestamp, wait: Duration) -> Option<Timestamp> {
-    Some(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -71,6 +71,7 @@ pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Res
 }
 
 /// When to look again at an object whose reconcile failed.
+#[allow(clippy::needless_pass_by_value, reason = "kube hands the parts over")]
 pub(super) fn after_failure(object: Arc<Stored>, error: &Error, context: Arc<Context>) -> Action {
     let who = ObjectRef::from_obj(object.as_ref());
     let strikes = context.strikes.add(&who);

@@ -87,7 +87,9 @@ impl<T: Waiter> Pacing<T> {
                 .filter_map(|(account, on)| on.governor.forget(waiter).then(|| account.clone()))
                 .collect()
         };
-        keys.iter().for_each(|account| self.call_up(account));
+        for account in &keys {
+            self.call_up(account);
+        }
     }
 
     /// Lets no request of that credential go before that time.
@@ -122,7 +124,9 @@ impl<T: Waiter> Pacing<T> {
             }
             called
         };
-        called.into_iter().for_each(|waiter| (self.inner.wake)(waiter));
+        for waiter in called {
+            (self.inner.wake)(waiter);
+        }
     }
 
     /// One timer a governor, however often the pause is made longer.
@@ -161,6 +165,7 @@ impl<T: Waiter> Permit<T> {
     }
 
     /// Graph throttled. Returns when the credential's pause ends.
+    #[must_use]
     pub fn throttled(&self, retry_after: Option<Duration>) -> Timestamp {
         let until = {
             let mut governors = self.pacing.lock();

@@ -2,6 +2,7 @@
 //!
 //! - [`ControlPlane`] starts a plane of its own; [`shared`] lends the one that all tests of a binary use, each in its own namespace.
 //! - [`ApiFaults`] stands between a client and a plane and makes the API server fail in chosen ways.
+//! - [`World`] puts the operator, Microsoft's side and a plane together.
 //! - [`chart`] renders the Helm chart.
 //! - [`eventually`] waits for a condition; nothing here or in the tests sleeps and hopes.
 //!
@@ -24,6 +25,7 @@ mod kubectl;
 mod plane;
 mod supervisor;
 mod wait;
+mod world;
 
 pub use assets::{DEFAULT_KUBERNETES, assets, assets_of, helm};
 pub use audit::AuditEntry;
@@ -32,3 +34,4 @@ pub use faults::{ApiFaults, Fault, Injected, Matcher, Seen};
 pub use kubectl::Output;
 pub use plane::{ControlPlane, Options, shared};
 pub use wait::{Sight, eventually};
+pub use world::{Builder, SECRET, SecretData, World};

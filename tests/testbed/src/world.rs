@@ -1,0 +1,329 @@
+//! A whole world in one value: a plane with the definition installed, namespaces of its own, Microsoft's side with a
+//! tenant and an application, the Secret that signs it in, and the operator with exactly the rights that the chart gives.
+//!
+//! ```text
+//! let world = World::start().await?;
+//! world.user("jane.doe@contoso.com");                     // who has a photo
+//! world.remove("jane", "jane.doe@contoso.com").await?;    // asks for its removal
+//! world.wait_for_reason("jane", Reason::Removed).await?;
+//! ```
+
+mod access;
+mod look;
+mod objects;
+mod running;
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emulator::{App, Emulator, Options, Tenant};
+use kube::Client;
+use photo_removal_operator::cli::{CloudOverride, Config};
+use tokio::sync::Mutex;
+
+use crate::error::{Context, Result};
+use crate::faults::ApiFaults;
+use crate::plane::{ControlPlane, shared};
+use crate::world::running::Running;
+
+pub use objects::SecretData;
+
+/// The Secret that every removal uses unless its manifest says otherwise.
+pub const SECRET: &str = "graph";
+
+/// The account that the operator works as, in the world's first namespace.
+const ACCOUNT: &str = "photo-removal-operator";
+
+/// How a world is made; [`World::builder`].
+pub struct Builder {
+    plane: Option<ControlPlane>,
+    namespaces: usize,
+    watching: Watching,
+    definition: Definition,
+    way: Way,
+    program: Option<PathBuf>,
+    environment: Vec<(String, String)>,
+    config: Config,
+}
+
+/// What the operator watches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watching {
+    /// The world's namespaces, one watch each.
+    Own,
+    /// Every namespace, in one watch.
+    Everywhere,
+}
+
+/// Whether the CRD is installed with the world.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Definition {
+    Installed,
+    Missing,
+}
+
+/// How the operator reaches the API server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Direct,
+    /// Through a proxy that fails on demand.
+    Faulty,
+}
+
+/// A control plane, Microsoft's side and the operator. All of it ends when this is dropped.
+pub struct World {
+    // In the order in which they must go: the operator first, the plane last.
+    operator: Mutex<Option<Running>>,
+    api: Option<ApiFaults>,
+    emulator: Emulator,
+    client: Client,
+    tenant: String,
+    client_id: String,
+    client_secret: String,
+    namespaces: Vec<String>,
+    kubeconfig: PathBuf,
+    program: Option<PathBuf>,
+    environment: Vec<(String, String)>,
+    config: Config,
+    plane: Plane,
+}
+
+enum Plane {
+    Shared(&'static ControlPlane),
+    Own(Box<ControlPlane>),
+}
+
+impl Deref for Plane {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        match self {
+            Self::Shared(plane) => plane,
+            Self::Own(plane) => plane,
+        }
+    }
+}
+
+impl World {
+    /// The ordinary world: the shared plane, one namespace, the operator inside this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::start`].
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// How a world is to differ from the ordinary one. Its operator is an impatient one: back-off from 100 ms to one
+    /// second, stalled objects and credentials looked at again within a second.
+    #[must_use]
+    pub fn builder() -> Builder {
+        let config = Config {
+            retry_base: Duration::from_millis(100),
+            retry_cap: Duration::from_secs(1),
+            stalled_recheck: Duration::from_secs(1),
+            credential_recheck: Duration::from_millis(500),
+            ..Config::default()
+        };
+        Builder {
+            plane: None,
+            namespaces: 1,
+            watching: Watching::Own,
+            definition: Definition::Installed,
+            way: Way::Direct,
+            program: None,
+            environment: Vec::new(),
+            config,
+        }
+    }
+
+    /// The control plane.
+    #[must_use]
+    pub fn plane(&self) -> &ControlPlane {
+        &self.plane
+    }
+
+    /// Microsoft's side.
+    #[must_use]
+    pub const fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// The administrator's client, past every fault.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The first namespace of the world.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespaces[0]
+    }
+
+    /// All namespaces of the world.
+    #[must_use]
+    pub fn namespaces(&self) -> &[String] {
+        &self.namespaces
+    }
+
+    /// The tenant's id, the application's id and its client secret, as the Secret holds them.
+    #[must_use]
+    pub fn credential(&self) -> (&str, &str, &str) {
+        (&self.tenant, &self.client_id, &self.client_secret)
+    }
+
+    /// The proxy between operator and API server, in a world built with [`Builder::faulty_api`].
+    ///
+    /// # Panics
+    ///
+    /// In any other world.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a test that asks for what it did not build is wrong")]
+    pub fn api(&self) -> &ApiFaults {
+        self.api.as_ref().expect("the world was built without faulty_api()")
+    }
+}
+
+impl Builder {
+    /// On a plane of its own, for tests that stop the API server or look at the whole cluster; else the shared one.
+    #[must_use]
+    pub fn on(mut self, plane: ControlPlane) -> Self {
+        self.plane = Some(plane);
+        self
+    }
+
+    /// With so many namespaces, each with the Secret; else one.
+    #[must_use]
+    pub const fn namespaces(mut self, number: usize) -> Self {
+        self.namespaces = number;
+        self
+    }
+
+    /// The operator watches every namespace, and may; else the world's own.
+    #[must_use]
+    pub const fn everywhere(mut self) -> Self {
+        self.watching = Watching::Everywhere;
+        self
+    }
+
+    /// Without the definition; [`World::install_definition`] brings it.
+    #[must_use]
+    pub const fn without_definition(mut self) -> Self {
+        self.definition = Definition::Missing;
+        self
+    }
+
+    /// The operator reaches the API server through [`World::api`].
+    #[must_use]
+    pub const fn faulty_api(mut self) -> Self {
+        self.way = Way::Faulty;
+        self
+    }
+
+    /// The operator is this program, as a process of its own; else it runs inside this process.
+    #[must_use]
+    pub fn program(mut self, file: impl Into<PathBuf>) -> Self {
+        self.program = Some(file.into());
+        self
+    }
+
+    /// One more environment variable for the program.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Changes the operator's configuration. Namespaces, clouds and the HTTP address are set by the world.
+    #[must_use]
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Makes the world and starts the operator.
+    ///
+    /// # Errors
+    ///
+    /// A part cannot be started.
+    pub async fn start(self) -> Result<World> {
+        let world = self.build().await?;
+        world.start_operator().await?;
+        Ok(world)
+    }
+
+    /// Makes the world without starting the operator: [`World::start_operator`] does.
+    ///
+    /// # Errors
+    ///
+    /// A part cannot be started.
+    pub async fn build(self) -> Result<World> {
+        let plane = match self.plane {
+            Some(plane) => Plane::Own(Box::new(plane)),
+            None => Plane::Shared(shared().await?),
+        };
+        let client = plane.client().await?;
+        let mut namespaces = Vec::new();
+        for _ in 0..self.namespaces.max(1) {
+            namespaces.push(plane.namespace("world").await?);
+        }
+        let (tenant, client_id) = (unique(), unique());
+        let client_secret = format!("canary~{}", unique());
+        let emulator = emulator(&tenant, &client_id, &client_secret).await?;
+        let kubeconfig = access::grant(&plane, &client, &namespaces, self.watching).await?;
+        let api = match self.way {
+            Way::Direct => None,
+            Way::Faulty => Some(plane.faults_as(&kubeconfig).await?),
+        };
+        let mut config = self.config;
+        config.clouds = clouds(&emulator);
+        if self.watching == Watching::Own {
+            config.namespaces.clone_from(&namespaces);
+        }
+        let world = World {
+            operator: Mutex::new(None),
+            api,
+            emulator,
+            client,
+            tenant,
+            client_id,
+            client_secret,
+            namespaces,
+            kubeconfig,
+            program: self.program,
+            environment: self.environment,
+            config,
+            plane,
+        };
+        if self.definition == Definition::Installed {
+            world.install_definition().await?;
+        }
+        for namespace in &world.namespaces {
+            world.put_secret(namespace, SECRET, &world.good_secret()).await?;
+        }
+        Ok(world)
+    }
+}
+
+/// Microsoft's side with one tenant and one application.
+async fn emulator(tenant: &str, client_id: &str, secret: &str) -> Result<Emulator> {
+    let emulator =
+        Emulator::start(Options::default()).await.context(|| "The emulator could not be started".to_owned())?;
+    emulator.put_tenant(Tenant::new(tenant));
+    emulator.put_app(App::new(client_id, secret).in_tenant(tenant));
+    Ok(emulator)
+}
+
+/// Every cloud is the emulator.
+fn clouds(emulator: &Emulator) -> Vec<CloudOverride> {
+    use photo_removal_operator::api::Cloud;
+    [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China]
+        .map(|cloud| CloudOverride { cloud, sign_in: emulator.sign_in_url(), graph: emulator.graph_url() })
+        .to_vec()
+}
+
+fn unique() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

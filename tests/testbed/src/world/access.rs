@@ -1,0 +1,113 @@
+//! What the operator may do: the rights that the chart gives, and nothing else.
+
+use std::path::PathBuf;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::{Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ACCOUNT, Watching};
+use crate::error::{Context, Result};
+use crate::plane::ControlPlane;
+
+/// The chart's rules: group, resource, verbs. A test holds them against what the chart renders.
+pub const RULES: [(&str, &str, &[&str]); 4] = [
+    ("photoremoval.dev", "photoremovals", &["get", "list", "watch"]),
+    ("photoremoval.dev", "photoremovals/status", &["update"]),
+    ("", "secrets", &["get"]),
+    ("events.k8s.io", "events", &["create"]),
+];
+
+/// Makes the account in the first namespace, gives it the rights, and returns a kubeconfig with its token.
+pub(super) async fn grant(
+    plane: &ControlPlane,
+    client: &Client,
+    namespaces: &[String],
+    watching: Watching,
+) -> Result<PathBuf> {
+    let home = &namespaces[0];
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), home);
+    create(&accounts, &ServiceAccount { metadata: named(ACCOUNT), ..ServiceAccount::default() }).await?;
+    match watching {
+        Watching::Own => {
+            for namespace in namespaces {
+                bind(client, home, namespace).await?;
+            }
+        }
+        Watching::Everywhere => bind_everywhere(client, home).await?,
+    }
+    let request = TokenRequest {
+        spec: TokenRequestSpec { audiences: vec![plane.issuer().to_owned()], ..TokenRequestSpec::default() },
+        ..TokenRequest::default()
+    };
+    let issued = accounts
+        .create_token_request(ACCOUNT, &PostParams::default(), &request)
+        .await
+        .context(|| "The operator's account got no token".to_owned())?;
+    plane.kubeconfig_with_token(&issued.status.map(|status| status.token).unwrap_or_default())
+}
+
+async fn bind(client: &Client, home: &str, namespace: &str) -> Result<()> {
+    let role = Role { metadata: named(ACCOUNT), rules: Some(rules()) };
+    create(&Api::namespaced(client.clone(), namespace), &role).await?;
+    let binding =
+        RoleBinding { metadata: named(ACCOUNT), role_ref: reference("Role", ACCOUNT), subjects: subject(home) };
+    create(&Api::namespaced(client.clone(), namespace), &binding).await
+}
+
+async fn bind_everywhere(client: &Client, home: &str) -> Result<()> {
+    // Named after the namespace: several worlds may share a plane.
+    let name = format!("{ACCOUNT}-{home}");
+    let role = ClusterRole { metadata: named(&name), rules: Some(rules()), ..ClusterRole::default() };
+    create(&Api::all(client.clone()), &role).await?;
+    let binding = ClusterRoleBinding {
+        metadata: named(&name),
+        role_ref: reference("ClusterRole", &name),
+        subjects: subject(home),
+    };
+    create(&Api::all(client.clone()), &binding).await
+}
+
+fn rules() -> Vec<PolicyRule> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    RULES
+        .map(|(group, resource, verbs)| PolicyRule {
+            api_groups: Some(words(&[group])),
+            resources: Some(words(&[resource])),
+            verbs: words(verbs),
+            ..PolicyRule::default()
+        })
+        .to_vec()
+}
+
+fn reference(kind: &str, name: &str) -> RoleRef {
+    RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+}
+
+fn subject(home: &str) -> Option<Vec<Subject>> {
+    let subject = Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: ACCOUNT.to_owned(),
+        namespace: Some(home.to_owned()),
+        api_group: None,
+    };
+    Some(vec![subject])
+}
+
+fn named(name: &str) -> ObjectMeta {
+    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+}
+
+async fn create<K>(api: &Api<K>, object: &K) -> Result<()>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+{
+    let created = api.create(&PostParams::default(), object).await;
+    created.context(|| format!("The operator's {} could not be made", K::kind(&()))).map(drop)
+}
