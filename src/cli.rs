@@ -143,7 +143,6 @@ pub fn parse<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) 
 
 /// Removes the profile photos of Microsoft 365 users and groups that PhotoRemoval resources name.
 #[derive(Parser)]
-#[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
 #[command(name = "photo-removal-operator", version, disable_help_subcommand = true)]
 struct Program {
     #[command(subcommand)]
@@ -151,7 +150,6 @@ struct Program {
 }
 
 #[derive(Subcommand)]
-#[expect(clippy::doc_markdown, reason = "clap prints these comments as they are")]
 enum Order {
     /// Run the operator until SIGTERM.
     Run(Box<Flags>),

@@ -52,11 +52,11 @@ pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Res
     let watch = Stopwatch::start();
     let working = context.metrics.working();
     let who = ObjectRef::from_obj(object.as_ref());
-    let done = AssertUnwindSafe(look(&object, &who, &context)).catch_unwind().await.unwrap_or_else(|_| {
+    let done = contained(look(&object, &who, &context)).await;
+    if let Err(Error::Panicked) = done {
         context.metrics.reconcile_panicked();
         context.forget(&who);
-        Err(Error::Panicked)
-    });
+    }
     let result = match &done {
         Ok(action) if *action == Action::await_change() => Reconciled::Success,
         Ok(_) => Reconciled::RequeueAfter,
@@ -68,6 +68,11 @@ pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Res
     drop(working);
     context.metrics.reconciled(result, watch.elapsed());
     done
+}
+
+/// A panic as an error.
+async fn contained<T>(look: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(look).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 /// When to look again at an object whose reconcile failed.
@@ -185,5 +190,16 @@ fn source(who: &ObjectRef, removal: &Removal) -> Source {
         namespace: who.namespace.clone().unwrap_or_default(),
         credential: removal.credential.clone(),
         cloud: removal.cloud,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_look_and_becomes_an_error() {
+        let looked: Result<(), Error> = contained(async { panic!("a fault") }).await;
+        assert!(matches!(looked, Err(Error::Panicked)), "expected Panicked, got {looked:?}");
     }
 }

@@ -17,7 +17,7 @@ fn nominal(backoff: &Backoff, failures: u32) -> u128 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(crate::cases(4_000))]
 
     /// A share of the jitter so near to one that it rounds to it may give half of the time to the nanosecond.
     #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::given::{Object, a_reached_object, a_time, a_while, an_attempt, any_object};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(crate::cases(2_000))]
 
     #[test]
     fn the_same_sight_at_the_same_time_gives_the_same_step(object in any_object(), now in a_time()) {

@@ -1,6 +1,7 @@
 //! What the laws are tried on: objects in states that the operator can bring about, and in states that only a stray
 //! hand could have written.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -63,10 +64,14 @@ impl Object {
 
 /// The status that the API server gives a new object.
 pub(crate) fn before_the_first_write() -> PhotoRemovalStatus {
-    let crd = crd();
-    let schema = crd.spec.versions[0].schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
-    let default = schema.and_then(|schema| schema.properties.as_ref()?.get("status")?.default.clone());
-    serde_json::from_value(default.expect("the CRD gives status a default").0).expect("the default is a status")
+    // The definition is derived anew each time, which takes a millisecond; the model needs it a million times.
+    static DEFAULT: LazyLock<PhotoRemovalStatus> = LazyLock::new(|| {
+        let crd = crd();
+        let schema = crd.spec.versions[0].schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
+        let default = schema.and_then(|schema| schema.properties.as_ref()?.get("status")?.default.clone());
+        serde_json::from_value(default.expect("the CRD gives status a default").0).expect("the default is a status")
+    });
+    DEFAULT.clone()
 }
 
 pub(crate) fn valid_spec() -> PhotoRemovalSpec {

@@ -6,9 +6,16 @@
 
 mod given;
 
+mod answering;
+mod asking;
 mod backing_off;
 mod deciding;
 mod naming;
 mod recording;
 
 mod model;
+
+/// Every law's settings. A case that fails is shown in full, and is worth a test of its own: no file of seeds is kept.
+fn cases(number: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config { failure_persistence: None, ..proptest::test_runner::Config::with_cases(number) }
+}

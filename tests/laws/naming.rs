@@ -97,7 +97,7 @@ fn a_tenant_is_an_object_id_a_domain_or_consumers() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(crate::cases(4_000))]
 
     #[test]
     fn what_is_taken_is_kept_as_it_was_written_and_is_plain_text(text in "\\PC{0,40}|[ -~]{0,40}@[ -~]{0,20}") {

@@ -40,7 +40,7 @@ fn counted(brought: &Brought) -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases(1_000))]
 
     #[test]
     fn the_conditions_have_exactly_the_shape_of_one_category(

@@ -34,4 +34,4 @@ pub use faults::{ApiFaults, Fault, Injected, Matcher, Seen};
 pub use kubectl::Output;
 pub use plane::{ControlPlane, Options, shared};
 pub use wait::{Sight, eventually};
-pub use world::{Builder, SECRET, SecretData, World};
+pub use world::{Builder, OPERATOR_RULES, SECRET, SOON, SecretData, World};

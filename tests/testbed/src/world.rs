@@ -27,6 +27,8 @@ use crate::faults::ApiFaults;
 use crate::plane::{ControlPlane, shared};
 use crate::world::running::Running;
 
+pub use access::OPERATOR_RULES;
+pub use look::SOON;
 pub use objects::SecretData;
 
 /// The Secret that every removal uses unless its manifest says otherwise.

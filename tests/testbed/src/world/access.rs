@@ -17,7 +17,7 @@ use crate::error::{Context, Result};
 use crate::plane::ControlPlane;
 
 /// The chart's rules: group, resource, verbs. A test holds them against what the chart renders.
-pub const RULES: [(&str, &str, &[&str]); 4] = [
+pub const OPERATOR_RULES: [(&str, &str, &[&str]); 4] = [
     ("photoremoval.dev", "photoremovals", &["get", "list", "watch"]),
     ("photoremoval.dev", "photoremovals/status", &["update"]),
     ("", "secrets", &["get"]),
@@ -76,7 +76,7 @@ async fn bind_everywhere(client: &Client, home: &str) -> Result<()> {
 
 fn rules() -> Vec<PolicyRule> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    RULES
+    OPERATOR_RULES
         .map(|(group, resource, verbs)| PolicyRule {
             api_groups: Some(words(&[group])),
             resources: Some(words(&[resource])),

@@ -25,7 +25,7 @@ pub(super) struct Running {
 enum Kind {
     Library { shutdown: CancellationToken, task: JoinHandle<Result<(), operator::RunError>> },
     /// Killed when dropped.
-    Process { child: Child, log: PathBuf },
+    Process { child: Child },
 }
 
 impl Drop for Running {
@@ -83,7 +83,7 @@ impl World {
             .kill_on_drop(true)
             .spawn()
             .context(failed)?;
-        Ok(Running { http, kind: Kind::Process { child, log } })
+        Ok(Running { http, kind: Kind::Process { child } })
     }
 
     /// The kubeconfig that the operator uses.
@@ -111,7 +111,7 @@ impl World {
                 ended.context(|| "The operator ended with an error".to_owned())?;
                 Ok(None)
             }
-            Kind::Process { child, .. } => {
+            Kind::Process { child } => {
                 signal(child, "TERM").await?;
                 child.wait().await.context(|| "The operator could not be waited for".to_owned()).map(Some)
             }
@@ -127,7 +127,7 @@ impl World {
         let mut running = self.take().await?;
         match &mut running.kind {
             Kind::Library { .. } => Err(Error::new("Only a program can be killed.")),
-            Kind::Process { child, .. } => child.kill().await.context(|| "The operator could not be killed".to_owned()),
+            Kind::Process { child } => child.kill().await.context(|| "The operator could not be killed".to_owned()),
         }
     }
 
@@ -138,7 +138,7 @@ impl World {
     /// It does not run, or is no program of its own.
     pub async fn signal_operator(&self, name: &str) -> Result<()> {
         match self.operator.lock().await.as_ref().map(|running| &running.kind) {
-            Some(Kind::Process { child, .. }) => signal(child, name).await,
+            Some(Kind::Process { child }) => signal(child, name).await,
             _ => Err(Error::new("Only a running program can be sent a signal.")),
         }
     }
@@ -148,7 +148,7 @@ impl World {
         match self.operator.lock().await.as_mut().map(|running| &mut running.kind) {
             None => true,
             Some(Kind::Library { task, .. }) => task.is_finished(),
-            Some(Kind::Process { child, .. }) => child.try_wait().ok().flatten().is_some(),
+            Some(Kind::Process { child }) => child.try_wait().ok().flatten().is_some(),
         }
     }
 
