@@ -231,7 +231,7 @@ fn promises() -> Vec<Property<Operator>> {
             u32::try_from(server.object.status.attempts).ok() == world.received.last().copied()
         }),
         Property::always("every object ends", |model: &Operator, world: &World| {
-            std::env::var("NOEND").is_ok() || model.broken.is_some() || model.ends(world)
+            model.broken.is_some() || model.ends(world)
         }),
     ]
 }
@@ -267,16 +267,14 @@ fn shows(world: &World, reason: Reason) -> bool {
     world.status().is_some_and(|status| status.reason() == Some(reason))
 }
 
+/// Two budgets, each wide in another direction; together they take some ten seconds.
 #[test]
 fn every_promise_holds_in_every_order_of_crash_lag_loss_and_edit() {
-    let budgets = std::env::var("B").unwrap();
-    for b in budgets.split(' ') {
-        let b: Vec<u8> = b.bytes().map(|b| b - b'0').collect();
-        let budget = Budget { faults: b[0], edits: b[1], answers: b[2], requests: b[3] };
-        let t = std::time::Instant::now();
+    let much_goes_wrong = Budget { faults: 2, edits: 2, answers: 1, requests: 3 };
+    let graph_is_in_a_mood = Budget { faults: 1, edits: 1, answers: 2, requests: 4 };
+    for budget in [much_goes_wrong, graph_is_in_a_mood] {
         let checker = Operator::new(budget, None).checker().threads(2).spawn_bfs().join();
         println!("{budget:?}: {} worlds, {} steps deep", checker.unique_state_count(), checker.max_depth());
-        println!("{:?} {}", t.elapsed(), checker.model().known_to_end.lock().unwrap().len());
         checker.assert_properties();
     }
 }
