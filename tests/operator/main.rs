@@ -1,20 +1,38 @@
-//! The operator against a real API server and the emulator of Microsoft's side.
+//! The operator against a real API server and Microsoft's side as the emulator plays it.
 //!
-//! | file | holds |
+//! | file | what it proves |
 //! |---|---|
-//! | `answers.rs` | what Graph's answers come to: the table of the design |
-//! | `reasons.rs` | every reason, how an object gets there and how it leaves |
-//! | `quiet.rs` | what is not sent and not written |
-//! | `turns.rs` | windows, pauses and turns |
-//! | `cluster.rs` | an API server that fails, restarts or forgets; objects that do not fit |
-//! | `process.rs` | the program: signals, probes, logs, flags |
-#![allow(clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+//! | `answers.rs`, `confirming.rs`, `tokens.rs`, `throttling.rs` | what each of Graph's answers leads to |
+//! | `reasons.rs`, `secrets.rs`, `signing_in.rs`, `looks.rs` | each reason, how an object gets there and away again |
+//! | `quiet.rs` | what costs nothing |
+//! | `careful.rs`, `writing.rs`, `restarting.rs` | nothing is removed that nobody asks for, nothing twice, nothing forgotten |
+//! | `pacing.rs` | windows, pauses, turns |
+//! | `program.rs`, `discreet.rs` | the program: signals, endpoints, flags, what it never tells |
+//! | `rubbish.rs`, `outages.rs` | input and servers that are not what they should be |
+//!
+//! `picture.rs` is what all of them compare; `given.rs` is what they start from.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+#![allow(clippy::disallowed_methods, reason = "the tests measure real time")]
+
+mod given;
+mod picture;
 
 mod answers;
-mod cluster;
-mod process;
-mod quiet;
-mod reasons;
-mod turns;
+
+mod confirming;
+
+
+
+
+
+
+
+
+
+
+
+mod throttling;
+mod tokens;
+
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

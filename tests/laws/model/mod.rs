@@ -271,7 +271,7 @@ fn shows(world: &World, reason: Reason) -> bool {
 #[test]
 fn every_promise_holds_in_every_order_of_crash_lag_loss_and_edit() {
     let much_goes_wrong = Budget { faults: 2, edits: 2, answers: 1, requests: 3 };
-    let graph_is_in_a_mood = Budget { faults: 1, edits: 1, answers: 2, requests: 4 };
+    let graph_is_in_a_mood = Budget { faults: 0, edits: 2, answers: 2, requests: 4 };
     for budget in [much_goes_wrong, graph_is_in_a_mood] {
         let checker = Operator::new(budget, None).checker().threads(2).spawn_bfs().join();
         println!("{budget:?}: {} worlds, {} steps deep", checker.unique_state_count(), checker.max_depth());
