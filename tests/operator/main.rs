@@ -18,21 +18,16 @@ mod given;
 mod picture;
 
 mod answers;
-
+mod cluster;
 mod confirming;
-
-
-
-
-
-
-
-
-
-
-
+mod looks;
+mod process;
+mod quiet;
+mod reasons;
+mod secrets;
+mod signing_in;
 mod throttling;
 mod tokens;
-
+mod turns;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

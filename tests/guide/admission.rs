@@ -1,0 +1,187 @@
+//! What the API server takes and what it refuses, and in which words.
+
+use photo_removal_operator::api::{self, PhotoRemovalSpec};
+use serde_json::{Value, json};
+use testbed::{ControlPlane, Output, SOON, eventually, shared};
+
+use crate::Outcome;
+
+const GUID: &str = "9c1d0f6e-2b7a-4f0c-9d55-6a1c7f1b2e3d";
+
+/// A shared plane that serves the definition, and a namespace.
+pub(crate) async fn served(prefix: &str) -> Result<(&'static ControlPlane, String), testbed::Error> {
+    let plane = shared().await?;
+    let crd = api::crd_yaml().expect("the definition as YAML");
+    plane.kubectl_with(&["apply", "--server-side", "-f", "-"], &crd).await?.ok()?;
+    let get = || async { plane.kubectl(&["get", "photoremovals", "-A"]).await?.ok() };
+    eventually("photoremovals are served", SOON, get).await?;
+    Ok((plane, plane.namespace(prefix).await?))
+}
+
+pub(crate) fn manifest(name: &str, spec: &Value) -> String {
+    json!({
+        "apiVersion": "photoremoval.dev/v1alpha1", "kind": "PhotoRemoval", "metadata": {"name": name}, "spec": spec,
+    })
+    .to_string()
+}
+
+async fn create(plane: &ControlPlane, namespace: &str, spec: &Value) -> Result<Output, testbed::Error> {
+    let dry = ["create", "-n", namespace, "--dry-run=server", "-f", "-"];
+    plane.kubectl_with(&dry, &manifest("x", spec)).await
+}
+
+fn with(target: Value, credentials: Value) -> Value {
+    json!({"target": target, "credentials": credentials})
+}
+
+fn secret() -> Value {
+    json!({"secretRef": {"name": "graph"}})
+}
+
+fn user() -> Value {
+    json!({"user": "leaver@contoso.com"})
+}
+
+#[tokio::test]
+async fn what_makes_sense_is_taken() -> Outcome {
+    let (plane, namespace) = served("accepts").await?;
+    let rows = [
+        with(user(), secret()),
+        with(json!({"user": GUID}), secret()),
+        with(json!({"user": "guest_fabrikam.com#EXT#@contoso.com"}), secret()),
+        with(json!({"user": "$cash@contoso.com"}), secret()),
+        with(json!({"user": "o'brien.x_y-z!^~@sub.contoso.com"}), secret()),
+        with(json!({"group": GUID}), secret()),
+        with(user(), json!({"secretRef": {"name": "a.b-c"}, "tenantId": GUID, "clientId": GUID.to_uppercase()})),
+        with(user(), json!({"secretRef": {"name": "graph"}, "tenantId": "contoso.onmicrosoft.com"})),
+        with(user(), json!({"secretRef": {"name": "graph"}, "tenantId": "consumers"})),
+        json!({"target": user(), "credentials": secret(), "cloud": "China", "suspend": true}),
+        json!({"target": {"user": "leaver@contoso.com", "group": null}, "credentials": secret()}),
+    ];
+    for spec in rows {
+        create(plane, &namespace, &spec).await?.ok().map_err(|error| format!("{spec}: {error}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_in_plain_words() -> Outcome {
+    let (plane, namespace) = served("rejects").await?;
+    let one_target = "target takes exactly one of user and group";
+    let no_user = "user must be an object id (a GUID) or a user principal name such as leaver@contoso.com";
+    let no_secret = "secretRef.name must be the name of a Secret";
+    let no_tenant = "tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers";
+    let rows = [
+        (with(json!({}), secret()), one_target),
+        (with(json!({"user": "a@contoso.com", "group": GUID}), secret()), one_target),
+        (with(json!({"user": "leaver"}), secret()), no_user),
+        (with(json!({"user": "leaver@contoso"}), secret()), no_user),
+        (with(json!({"user": "a@b@contoso.com"}), secret()), no_user),
+        (with(json!({"user": ""}), secret()), no_user),
+        (with(json!({"user": "a%2Fb@contoso.com"}), secret()), no_user),
+        (with(json!({"user": ".."}), secret()), no_user),
+        (with(json!({"user": "a/../b@contoso.com"}), secret()), no_user),
+        (with(json!({"group": "marketing"}), secret()), "group must be an object id (a GUID)"),
+        (with(user(), json!({})), "credentials needs secretRef, the Secret that holds the credential"),
+        (with(user(), json!({"secretRef": {"name": "Graph"}})), no_secret),
+        (with(user(), json!({"secretRef": {"name": "../graph"}})), no_secret),
+        (with(user(), json!({"secretRef": {"name": ""}})), no_secret),
+        (with(user(), json!({"secretRef": {"name": "graph"}, "tenantId": "contoso"})), no_tenant),
+        (with(user(), json!({"secretRef": {"name": "graph"}, "clientId": "app"})), "clientId must be a GUID"),
+        (json!({"target": user()}), "spec.credentials: Required value"),
+        (json!({"credentials": secret()}), "spec.target: Required value"),
+        (json!({"target": user(), "credentials": secret(), "cloud": "Mars"}), "Unsupported value: \"Mars\""),
+        (json!({"target": user(), "credentials": secret(), "suspend": "yes"}), "spec.suspend"),
+        (json!({"target": user(), "credentials": secret(), "dryRun": true}), "unknown field \"spec.dryRun\""),
+    ];
+    for (spec, expected) in rows {
+        let said = create(plane, &namespace, &spec).await?.failure()?;
+        assert!(said.contains(expected), "of {spec} wanted {expected:?}, got {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn target_and_cloud_cannot_be_changed_and_the_rest_can() -> Outcome {
+    let (plane, namespace) = served("immutable").await?;
+    let create = ["create", "-n", &namespace, "-f", "-"];
+    plane.kubectl_with(&create, &manifest("x", &with(user(), secret()))).await?.ok()?;
+    let patch = |change: Value| {
+        let (namespace, change) = (namespace.clone(), change.to_string());
+        async move { plane.kubectl(&["patch", "phr", "x", "-n", &namespace, "--type=merge", "-p", &change]).await }
+    };
+    let rows = [
+        (json!({"spec": {"target": {"user": "other@contoso.com"}}}), "target cannot be changed"),
+        (json!({"spec": {"cloud": "China"}}), "cloud cannot be changed"),
+    ];
+    for (change, expected) in rows {
+        let said = patch(change.clone()).await?.failure()?;
+        assert!(said.contains(expected), "of {change} wanted {expected:?}, got {said}");
+    }
+    patch(json!({"spec": {"suspend": true, "credentials": {"secretRef": {"name": "other"}}}})).await?.ok()?;
+    Ok(())
+}
+
+/// The program checks again what an older definition may have let in: the two must agree on every name.
+#[tokio::test]
+async fn the_api_server_and_the_program_agree_on_names() -> Outcome {
+    let (plane, namespace) = served("agrees").await?;
+    let long = |length: usize| format!("{}@contoso.com", "a".repeat(length - "@contoso.com".len()));
+    let users = [
+        "a@contoso.com".to_owned(),
+        "A.B'c-d_e!f#g^h~i$j@contoso.com".to_owned(),
+        "$a@contoso.com".to_owned(),
+        "guest_fabrikam.com#EXT#@contoso.onmicrosoft.com".to_owned(),
+        "a@contoso.com\n".to_owned(),
+        "\na@contoso.com".to_owned(),
+        " a@contoso.com".to_owned(),
+        "a b@contoso.com".to_owned(),
+        "a\"b@contoso.com".to_owned(),
+        "ä@contoso.com".to_owned(),
+        "a@cöntoso.com".to_owned(),
+        "a@xn--cntoso-xxa.com".to_owned(),
+        "@contoso.com".to_owned(),
+        "a@".to_owned(),
+        "a@.com".to_owned(),
+        "a@contoso..com".to_owned(),
+        "a@contoso.com.".to_owned(),
+        "a@-contoso.com".to_owned(),
+        "a@contoso-.com".to_owned(),
+        "a@con_toso.com".to_owned(),
+        format!("a@{}.com", "b".repeat(63)),
+        format!("a@{}.com", "b".repeat(64)),
+        "a+b@contoso.com".to_owned(),
+        ".".to_owned(),
+        "..".to_owned(),
+        "..@contoso.com".to_owned(),
+        "me".to_owned(),
+        long(256),
+        long(257),
+        GUID.to_owned(),
+        GUID.to_uppercase(),
+        GUID.replace('-', ""),
+        format!("{{{GUID}}}"),
+        format!("urn:uuid:{GUID}"),
+        format!("{GUID}\n"),
+    ];
+    for user in users {
+        agree(plane, &namespace, &with(json!({"user": user}), secret())).await?;
+    }
+    for group in [GUID.to_owned(), GUID.replace('-', ""), "a@contoso.com".to_owned(), format!("{GUID}\n")] {
+        agree(plane, &namespace, &with(json!({"group": group}), secret())).await?;
+    }
+    for name in ["a", "a.b", "a-b", "-a", "a-", "a..b", ".a", "A", "a_b", "a/b", "a\n", ""] {
+        agree(plane, &namespace, &with(user(), json!({"secretRef": {"name": name}}))).await?;
+    }
+    for tenant in [GUID, "consumers", "Contoso.COM", "common", "contoso.com\n", "a..b", "https://contoso.com", ""] {
+        agree(plane, &namespace, &with(user(), json!({"secretRef": {"name": "x"}, "tenantId": tenant}))).await?;
+    }
+    Ok(())
+}
+
+async fn agree(plane: &ControlPlane, namespace: &str, spec: &Value) -> Outcome {
+    let taken = create(plane, namespace, spec).await?.status.success();
+    let understood = serde_json::from_value::<PhotoRemovalSpec>(spec.clone())?.parse();
+    assert_eq!(taken, understood.is_ok(), "of {spec} the API server says {taken}, the program {understood:?}");
+    Ok(())
+}
