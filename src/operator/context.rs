@@ -71,6 +71,13 @@ impl Outbox {
         self.lock().remove(who)
     }
 
+    /// One of those that are left.
+    pub(super) fn any(&self) -> Option<(ObjectRef, Kept)> {
+        let mut kept = self.lock();
+        let who = kept.keys().next().cloned()?;
+        kept.remove_entry(&who)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,6 +15,9 @@ use crate::lifecycle::{Brought, record};
 /// How often a write that somebody else's write came before is tried again at once, with what is stored then.
 const CONFLICTS: u32 = 5;
 
+/// The pause between two writes that fail while the operator is about to end.
+const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(500);
+
 /// Writes down what a try brought. What cannot be written now is kept in the outbox and written before anything else is
 /// done for this object.
 pub(super) async fn keep(context: &Context, who: &ObjectRef, live: Live, kept: Kept) -> Result<Action, Error> {
@@ -36,6 +39,15 @@ pub(super) async fn keep_late(context: &Context, who: &ObjectRef, kept: Kept) ->
         Err(error) => {
             context.outbox.put(who.clone(), kept);
             Err(error.into())
+        }
+    }
+}
+
+/// Writes down what is left in the outbox, for the last time: tries until it is empty.
+pub(super) async fn keep_the_rest(context: &Context) {
+    while let Some((who, kept)) = context.outbox.any() {
+        if keep_late(context, &who, kept).await.is_err() {
+            tokio::time::sleep(BETWEEN_LAST_TRIES).await;
         }
     }
 }

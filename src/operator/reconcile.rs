@@ -87,26 +87,27 @@ pub(super) fn after_failure(object: Arc<Stored>, error: &Error, context: Arc<Con
     Action::requeue(wait)
 }
 
+/// What calls anybody is boxed: most looks end without a call, and a thousand of them may be under way.
 async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Action, Error> {
     if let Some(kept) = context.outbox.take(who) {
-        return keep_late(context, who, kept).await;
+        return Box::pin(keep_late(context, who, kept)).await;
     }
-    let Ok(object) = &object.0 else { return look_at_the_unreadable(who, context).await };
+    let Ok(object) = &object.0 else { return Box::pin(look_at_the_unreadable(who, context)).await };
     match decide(&seen(object), clock::now()) {
-        Step::Remove(removal) => remove(object, who, removal, context).await,
+        Step::Remove(removal) => Box::pin(remove(object, who, removal, context)).await,
         step => {
             context.forget(who);
-            follow(step, &Live::seen(object), context).await
+            follow(step, object, context).await
         }
     }
 }
 
 /// Does what needs neither a credential nor Graph.
-async fn follow(step: Step, live: &Live, context: &Context) -> Result<Action, Error> {
+async fn follow(step: Step, object: &PhotoRemoval, context: &Context) -> Result<Action, Error> {
     match step {
         Step::Rest | Step::Remove(_) => Ok(Action::await_change()),
         Step::WaitUntil(time) => Ok(Action::requeue(clock::until(time).unwrap_or_default())),
-        Step::Record(status) => settle(context, live, &status).await,
+        Step::Record(status) => Box::pin(settle(context, &Live::seen(object), &status)).await,
     }
 }
 
@@ -143,11 +144,11 @@ async fn act(
     let Ok(object) = &live.object else { return Ok(Action::await_change()) };
     match decide(&seen(object), clock::now()) {
         Step::Remove(now) if now == *removal => {}
-        // The watch brings the new spec, if it has not already.
-        Step::Remove(_) => return Ok(Action::requeue(Duration::ZERO)),
+        // The watch brings the new spec, or has brought it by now.
+        Step::Remove(_) => return Ok(Action::await_change()),
         step => {
             drop(permit);
-            return follow(step, &live, context).await;
+            return follow(step, object, context).await;
         }
     }
     if context.shutdown.is_cancelled() {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Context;
 use super::credentials::{Credentials, Means};
 use super::desk::Rhythm;
+use super::keep::keep_the_rest;
 use super::observe::snapshot;
 use super::reconcile::{after_failure, reconcile};
 use super::resume::resume;
@@ -88,20 +89,24 @@ pub async fn run(
     let drained = CancellationToken::new();
     let served = tokio::spawn(serve::run(listener, metrics, health, drained.clone().cancelled_owned()));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator has started");
-    work(join_all(controllers), &shutdown).await;
+    let looked_after = async {
+        join_all(controllers).await;
+        Box::pin(keep_the_rest(&context)).await;
+    };
+    work(looked_after, &shutdown).await;
     drained.cancel();
     tracing::info!("the operator has stopped");
     served.await.unwrap_or(Ok(())).map_err(RunError::Serve)
 }
 
 /// Lets the controllers work until they end, at the latest [`DRAIN`] after the shutdown.
-async fn work(controllers: impl Future, shutdown: &CancellationToken) {
+async fn work(controllers: impl Future<Output = ()>, shutdown: &CancellationToken) {
     let overdue = async {
         shutdown.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        _ = controllers => {}
+        () = controllers => {}
         () = overdue => tracing::warn!("requests that were under way did not end in time; they are tried again after a restart"),
     }
 }
