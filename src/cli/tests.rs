@@ -1,3 +1,5 @@
+//! The flags, as typed and as understood.
+
 use super::*;
 use clap::CommandFactory;
 use std::fs;

@@ -1,3 +1,5 @@
+//! Exchanges with servers that behave badly.
+
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

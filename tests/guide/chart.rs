@@ -27,9 +27,8 @@ async fn the_operator_works_with_what_the_chart_gives_it_in_two_namespaces() -> 
 fn the_rights_that_the_tests_work_with_are_the_charts() -> Outcome {
     let rendered = chart::documents(&chart::render(&json!({}), "release", "home")?)?;
     let role = rendered.iter().find(|document| document["kind"] == "ClusterRole").expect("a ClusterRole");
-    let rules = testbed::OPERATOR_RULES.map(|(group, resource, verbs)| {
-        json!({"apiGroups": [group], "resources": [resource], "verbs": verbs})
-    });
+    let rules = testbed::OPERATOR_RULES
+        .map(|(group, resource, verbs)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}));
     assert_eq!(role["rules"], json!(rules));
     Ok(())
 }

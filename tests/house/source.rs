@@ -178,7 +178,7 @@ fn comments_and_literals_are_no_code() {
     let cases = [
         ("let a = 1; // panic!", "let a = 1;"),
         ("a /* b /* c */ d */ e", "a                   e"),
-        (r#"say("panic! \" {", b)"#, "say(              , b)"),
+        (r#"say("panic! \" {", b)"#, "say(             , b)"),
         ("let r = r#\"a \" {\"#;", "let r =             ;"),
         ("let c = br\"{\";", "let c = b    ;"),
         ("match c { '{' => '\\'', 'ä' => 'b' }", "match c {     =>     ,      =>     }"),

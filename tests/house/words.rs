@@ -13,7 +13,7 @@ const LOCK_FILES: [&str; 2] = ["Cargo.lock", "go.sum"];
 const MACHINES: [&str; 4] =
     [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/"), concat!("/Us", "ers/")];
 
-/// Hosts that packages and images come from. The chart's own image has to be somewhere: see [`OWN_IMAGE`].
+/// Hosts that packages and images come from.
 const REGISTRIES: [&str; 10] = [
     concat!("crates", ".io"),
     concat!("proxy.golang", ".org"),
@@ -27,14 +27,12 @@ const REGISTRIES: [&str; 10] = [
     concat!("registry.k8s", ".io"),
 ];
 
-/// Where the operator's image is published.
-const OWN_IMAGE: &str = concat!("ghcr", ".io/photo-removal-operator/");
-
 /// What says that something is unfinished.
 const UNFINISHED: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Domains that belong to nobody's mailbox: Microsoft's own for examples, the reserved ones, and the project's.
-const DOMAINS: [&str; 4] = ["contoso.com", "fabrikam.com", "example.com", "photoremoval.dev"];
+const DOMAINS: [&str; 5] =
+    ["contoso.com", "contoso.onmicrosoft.com", "fabrikam.com", "example.com", "photoremoval.dev"];
 
 #[test]
 fn no_file_says_what_it_should_not() {
@@ -57,12 +55,11 @@ fn said(path: &str, text: &str) -> Vec<String> {
 }
 
 fn forbidden(line: &str) -> impl Iterator<Item = String> {
-    let line = line.replace(OWN_IMAGE, "");
-    let machines = MACHINES.iter().filter(|folder| stands_first(&line, folder));
-    let registries = REGISTRIES.iter().filter(|host| alone(&line, host));
-    let unfinished = UNFINISHED.iter().filter(|word| alone(&line, word));
+    let machines = MACHINES.iter().filter(|folder| stands_first(line, folder));
+    let registries = REGISTRIES.iter().filter(|host| alone(line, host));
+    let unfinished = UNFINISHED.iter().filter(|word| alone(line, word));
     let words: Vec<String> = machines.chain(registries).chain(unfinished).map(|word| (*word).to_owned()).collect();
-    words.into_iter().chain(strange_addresses(&line))
+    words.into_iter().chain(strange_addresses(line))
 }
 
 /// Whether an absolute path begins with this folder; one inside a longer path or address is another thing.
@@ -114,17 +111,16 @@ fn could_be_real(domain: &str) -> bool {
 
 #[test]
 fn what_should_not_be_said_is_found() {
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 13] = [
         (concat!("see /wo", "rk/main"), &[concat!("/wo", "rk/")]),
         (concat!("PATH=/ho", "me/me/bin"), &[concat!("/ho", "me/")]),
         (concat!("https://contoso.com/a/ho", "me/b net/wo", "rk/c ${a}/ro", "ot/x"), &[]),
         (concat!("// TO", "DO: later"), &[concat!("TO", "DO")]),
         (concat!("MASTO", "DON"), &[]),
         (concat!("from docker", ".io/library/a"), &[concat!("docker", ".io")]),
-        (concat!("image: ghcr", ".io/photo-removal-operator/photo-removal-operator"), &[]),
         (concat!("image: ghcr", ".io/another/image"), &[concat!("ghcr", ".io")]),
         (concat!("write to jane@outlook", ".com."), &[concat!("jane@outlook", ".com")]),
-        (concat!("o'neil@mail.fabrikam.co", "m.au"), &[concat!("o'neil@mail.fabrikam.co", "m.au")]),
+        (concat!("o'neil", "@mail.fabrikam.com.au"), &[concat!("o'neil", "@mail.fabrikam.com.au")]),
         ("jane.doe@contoso.com, a#EXT#@fabrikam.com, b@mail.example.com", &[]),
         ("$x@y.co a@b.com x@contoso-.com user@10.0.0.1 me:secret@graph.example", &[]),
         ("actions/checkout@v4.1.0 @contoso", &[]),

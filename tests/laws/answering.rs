@@ -13,12 +13,8 @@ use serde_json::{Value, json};
 
 use crate::given::a_time;
 
-const OF_THE_TARGET: [&str; 4] = [
-    "Request_ResourceNotFound",
-    "ResourceNotFound",
-    "ErrorInvalidUser",
-    "ErrorUserResolutionFailedUserDoesNotExist",
-];
+const OF_THE_TARGET: [&str; 4] =
+    ["Request_ResourceNotFound", "ResourceNotFound", "ErrorInvalidUser", "ErrorUserResolutionFailedUserDoesNotExist"];
 
 const OF_THE_PHOTO: [&str; 5] =
     ["ImageNotFound", "ErrorItemNotFound", "ErrorEntityNotFound", "GetUserPhoto", "itemNotFound"];

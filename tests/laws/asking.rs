@@ -22,8 +22,12 @@ fn a_user() -> impl Strategy<Value = String> {
 
 /// A cloud's root, or that of a proxy that keeps a path of its own.
 fn a_root() -> impl Strategy<Value = Url> {
-    let roots =
-        ["https://graph.microsoft.com", "https://dod-graph.microsoft.us/", "http://127.0.0.1:8443/graph", "http://[::1]:1/a/b/"];
+    let roots = [
+        "https://graph.microsoft.com",
+        "https://dod-graph.microsoft.us/",
+        "http://127.0.0.1:8443/graph",
+        "http://[::1]:1/a/b/",
+    ];
     prop::sample::select(roots.map(|root| Url::parse(root).unwrap()).to_vec())
 }
 

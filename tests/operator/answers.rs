@@ -58,10 +58,7 @@ fn refusals() -> Vec<Row> {
         ("400 MailboxNotHostedInExchangeOnline", unsupported(400, "MailboxNotHostedInExchangeOnline")),
         ("400 extensionError", unsupported(400, "extensionError")),
         ("400 ConsumerPhotoIsNotSupported", unsupported(400, "ConsumerPhotoIsNotSupported")),
-        (
-            "403 AppOnlyTokenNotSupportedForGroupUpdate",
-            unsupported(403, "AppOnlyTokenNotSupportedForGroupUpdate"),
-        ),
+        ("403 AppOnlyTokenNotSupportedForGroupUpdate", unsupported(403, "AppOnlyTokenNotSupportedForGroupUpdate")),
         ("400 BadRequest", rejected(400).code("BadRequest")),
         ("405", rejected(405).code("Request_BadRequest")),
         ("409", rejected(409).code("Conflict")),
@@ -103,7 +100,8 @@ fn others(name: &str) -> Option<FaultKind> {
         "202" => FaultKind::bare(202),
         "299 HTML" => FaultKind::html(299),
         "404 ImageNotFoundException in the message" => {
-            let message = "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown.";
+            let message =
+                "Exception of type 'Microsoft.Fast.Profile.Core.Exception.ImageNotFoundException' was thrown.";
             FaultKind::Graph(GraphError::new(404, "UnknownError", message))
         }
         "409" => FaultKind::graph(409, "Conflict", ""),
@@ -169,19 +167,24 @@ async fn a_redirect_to_a_host_that_listens_is_not_followed() -> Outcome {
 #[tokio::test]
 async fn trouble_that_passes_ends_in_a_removal() -> Outcome {
     let world = World::start().await?;
-    let rows = ["reset before the head", "500", "502 HTML", "404 no body", "408", "302 to another host", "400 BadRequest"];
+    let rows =
+        ["reset before the head", "500", "502 HTML", "404 no body", "408", "302 to another host", "400 BadRequest"];
     let played = rows.iter().enumerate().map(async |(number, fault)| {
         let (name, user) = (format!("row-{number}"), format!("row-{number}@contoso.com"));
         world.user(&user);
         // A bare 404 of a user who can't be looked up either says nothing.
-        world.emulator().add_fault(
-            emulator::Fault::on(emulator::Operation::Confirm, FaultKind::bare(500)).about(&user).times(1),
-        );
+        world
+            .emulator()
+            .add_fault(emulator::Fault::on(emulator::Operation::Confirm, FaultKind::bare(500)).about(&user).times(1));
         world.emulator().add_fault(on_delete(&user, known(fault)).times(1));
         world.remove(&name, &user).await.map_err(|error| error.to_string())?;
         let status = world.wait_for_reason(&name, Reason::Removed).await.map_err(|error| error.to_string())?;
         let deletes = world.emulator().deletes_of(&Target::user(&user));
-        if (status.attempts, deletes) == (2, 2) { Ok(()) } else { Err(format!("{fault}: {deletes} DELETEs, {status:?}")) }
+        if (status.attempts, deletes) == (2, 2) {
+            Ok(())
+        } else {
+            Err(format!("{fault}: {deletes} DELETEs, {status:?}"))
+        }
     });
     all_as_expected(join_all(played).await);
     Ok(())

@@ -24,9 +24,11 @@ async fn never_flapped(world: &World, name: &str, reason: Reason) -> Result<()> 
     assert!(writes.len() > 1, "{name}: expected looks that were written down, came {writes:?}");
     for write in &writes {
         let conditions = write.request.as_ref().map(|body| body["status"]["conditions"].clone()).unwrap_or_default();
-        let stalled = conditions.as_array().into_iter().flatten().any(|one| {
-            one["type"] == "Stalled" && one["status"] == "True" && one["reason"] == reason.as_str()
-        });
+        let stalled = conditions
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|one| one["type"] == "Stalled" && one["status"] == "True" && one["reason"] == reason.as_str());
         assert!(stalled, "{name}: expected Stalled for {reason}, came {conditions}");
     }
     Ok(())

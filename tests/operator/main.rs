@@ -18,16 +18,20 @@ mod given;
 mod picture;
 
 mod answers;
+mod careful;
 mod cluster;
 mod confirming;
 mod looks;
+mod pacing;
 mod process;
 mod quiet;
 mod reasons;
+mod restarting;
 mod secrets;
 mod signing_in;
 mod throttling;
 mod tokens;
 mod turns;
+mod writing;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

@@ -89,11 +89,6 @@ impl Picture {
         self
     }
 
-    pub(crate) fn attempts(mut self, number: i32) -> Self {
-        self.attempts = number;
-        self
-    }
-
     /// Nothing is known of when it goes on: the credential's own looks decide.
     pub(crate) fn without_next(mut self) -> Self {
         self.has_next = false;

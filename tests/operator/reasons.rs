@@ -100,7 +100,8 @@ async fn a_request_that_is_refused_five_times_is_stalled() -> Outcome {
     expected.expect(&world, "jane", USER).await?;
     for (number, write) in writes(&world, "jane").await?.iter().enumerate() {
         let request = write.request.as_ref().ok_or("a write without a body")?;
-        let stalled = request["status"]["conditions"].as_array().into_iter().flatten().any(|one| one["type"] == "Stalled");
+        let stalled =
+            request["status"]["conditions"].as_array().into_iter().flatten().any(|one| one["type"] == "Stalled");
         assert_eq!(stalled, number == 4, "whether refusal {number} stalls: {request}");
     }
     Ok(())

@@ -30,7 +30,11 @@ fn rows() -> Vec<Row> {
         ("429 Retry-After date in the future", Some(2.0), many().retry_after(2)),
         ("429 without Retry-After", None, many()),
         ("429 ApplicationThrottled", None, throttled(429).code("ApplicationThrottled")),
-        ("429 activityLimitReached with codes inside", Some(41.0), throttled(429).code("activityLimitReached").retry_after(41)),
+        (
+            "429 activityLimitReached with codes inside",
+            Some(41.0),
+            throttled(429).code("activityLimitReached").retry_after(41),
+        ),
         ("429 UnknownError", None, throttled(429).code("UnknownError")),
         ("503 with Retry-After 1", Some(1.0), throttled(503).code("ErrorServiceUnavailable").retry_after(1)),
         ("503 HTML with Retry-After 4", Some(4.0), throttled(503).retry_after(4)),
@@ -55,7 +59,8 @@ async fn play((name, said, expected): Row) -> Result<(), String> {
         world.remove("jane", USER).await?;
         let status = world.wait_for_reason("jane", Reason::Throttled).await?;
         let (next, last) = (status.next_attempt_time, status.last_attempt.clone().map(|last| last.time));
-        let came = if said.is_none_or(|said| said > 5.0) { expected.expect(&world, "jane", USER).await } else { Ok(()) };
+        let came =
+            if said.is_none_or(|said| said > 5.0) { expected.expect(&world, "jane", USER).await } else { Ok(()) };
         let wait = next.zip(last).map(|(next, last)| next.duration_since(last).as_secs_f64());
         // A date has whole seconds, so what is left of the present one may be missing.
         let (least, most) = said.map_or((1800.0, 3600.5), |said| (said - 1.0, said + 0.5));
@@ -91,7 +96,8 @@ async fn whoever_was_told_to_wait_comes_back_afterwards_and_not_before() -> Outc
             world.remove("jane", USER).await?;
             let status = world.wait_for_reason("jane", Reason::Removed).await?;
             let seen = (status.attempts, crate::given::deletes(&world, USER), world.emulator().early_returns());
-            let as_expected = if seen == (1, 2, 0) { Ok(()) } else { Err(format!("attempts, DELETEs, early: {seen:?}")) };
+            let as_expected =
+                if seen == (1, 2, 0) { Ok(()) } else { Err(format!("attempts, DELETEs, early: {seen:?}")) };
             Ok::<_, testbed::Error>(as_expected)
         };
         let came = played.await.unwrap_or_else(|error: testbed::Error| Err(error.to_string()));
@@ -127,7 +133,9 @@ async fn only_the_object_that_met_it_says_that_the_credential_is_throttled() -> 
         let world = &world;
         async move {
             let all = world.all().await.unwrap_or_default();
-            all.iter().filter(|object| object.status.as_ref().and_then(|status| status.reason()) == Some(reason)).count()
+            all.iter()
+                .filter(|object| object.status.as_ref().and_then(|status| status.reason()) == Some(reason))
+                .count()
         }
     };
     let paused = testbed::eventually("an object is throttled", testbed::SOON, || async {

@@ -29,9 +29,9 @@ async fn play(row: Row) -> Result<(), String> {
         let came = row.expected.expect(&world, "jane", USER).await;
         let bearers: Vec<_> = bearers(&world);
         let renewed = bearers == ["Bearer token-1", "Bearer token-2"] && sign_ins(&world) == 2;
-        Ok::<_, testbed::Error>(came.and_then(|()| {
-            if renewed { Ok(()) } else { Err(format!("expected two tokens, came {bearers:?}")) }
-        }))
+        Ok::<_, testbed::Error>(
+            came.and_then(|()| if renewed { Ok(()) } else { Err(format!("expected two tokens, came {bearers:?}")) }),
+        )
     };
     let came = played.await.unwrap_or_else(|error| Err(error.to_string()));
     came.map_err(|difference| format!("{context}: {difference}"))

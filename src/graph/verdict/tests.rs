@@ -1,3 +1,5 @@
+//! What each answer means, as tables.
+
 use http::HeaderMap;
 use jiff::Timestamp;
 

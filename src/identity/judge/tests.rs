@@ -1,3 +1,5 @@
+//! What each answer of the token endpoint means, as tables.
+
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -57,7 +57,7 @@ async fn bind(client: &Client, home: &str, namespace: &str) -> Result<()> {
     let role = Role { metadata: named(ACCOUNT), rules: Some(rules()) };
     create(&Api::namespaced(client.clone(), namespace), &role).await?;
     let binding =
-        RoleBinding { metadata: named(ACCOUNT), role_ref: reference("Role", ACCOUNT), subjects: subject(home) };
+        RoleBinding { metadata: named(ACCOUNT), role_ref: reference("Role", ACCOUNT), subjects: Some(subject(home)) };
     create(&Api::namespaced(client.clone(), namespace), &binding).await
 }
 
@@ -69,7 +69,7 @@ async fn bind_everywhere(client: &Client, home: &str) -> Result<()> {
     let binding = ClusterRoleBinding {
         metadata: named(&name),
         role_ref: reference("ClusterRole", &name),
-        subjects: subject(home),
+        subjects: Some(subject(home)),
     };
     create(&Api::all(client.clone()), &binding).await
 }
@@ -90,14 +90,14 @@ fn reference(kind: &str, name: &str) -> RoleRef {
     RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: kind.to_owned(), name: name.to_owned() }
 }
 
-fn subject(home: &str) -> Option<Vec<Subject>> {
+fn subject(home: &str) -> Vec<Subject> {
     let subject = Subject {
         kind: "ServiceAccount".to_owned(),
         name: ACCOUNT.to_owned(),
         namespace: Some(home.to_owned()),
         api_group: None,
     };
-    Some(vec![subject])
+    vec![subject]
 }
 
 fn named(name: &str) -> ObjectMeta {

@@ -11,8 +11,8 @@
 //! | `examples.rs` | the manifests, and what each says of itself |
 //! | `seed.rs` | who there is on Microsoft's side, so that each example plays its story |
 //! | `stage.rs` | what runs: plane, emulator, operator |
-//! | `view.rs`, `words.rs` | what is seen of the objects, in plain words |
-//! | `table.rs`, `screen.rs` | rows to lines; lines to the terminal, in place or one after the other |
+//! | `play.rs`, `words.rs` | what becomes of the objects, in plain words |
+//! | `table.rs` | rows to lines; lines to the terminal, in place or one after the other |
 //! | `guide.rs` | what is printed above the table |
 
 #![allow(clippy::disallowed_methods, reason = "a program for people looks at the clock")]
@@ -20,11 +20,9 @@
 mod examples;
 mod guide;
 mod play;
-mod screen;
 mod seed;
 mod stage;
 mod table;
-mod view;
 mod words;
 
 use std::io;

@@ -1,0 +1,166 @@
+//! Windows, pauses and turns.
+
+use std::time::Duration;
+
+use emulator::{Behaviour, Fault, Limits, Operation};
+use photo_removal_operator::api::Reason;
+use serde_json::json;
+use testbed::{Result, SOON, World};
+
+use crate::Outcome;
+use crate::given::{known, on_delete, slow};
+
+/// So many removals in that namespace, with that Secret.
+async fn removals(world: &World, namespace: &str, secret: &str, names: &[String]) -> Result<()> {
+    for name in names {
+        let user = format!("{name}@contoso.com");
+        world.user(&user);
+        let mut manifest = world.manifest(name, &user);
+        manifest["metadata"]["namespace"] = json!(namespace);
+        manifest["spec"]["credentials"]["secretRef"]["name"] = json!(secret);
+        world.apply(&manifest).await?;
+    }
+    Ok(())
+}
+
+fn names(prefix: &str, number: usize) -> Vec<String> {
+    (0..number).map(|number| format!("{prefix}-{number:02}")).collect()
+}
+
+fn latency(milliseconds: u64) -> Behaviour {
+    Behaviour { latency: Duration::from_millis(milliseconds), ..Behaviour::default() }
+}
+
+/// The users of the DELETEs, in the order of their arrival.
+fn order(world: &World) -> Vec<String> {
+    let deletes = world.emulator().requests().into_iter().filter(|request| request.operation == Operation::Delete);
+    deletes.filter_map(|request| request.target.map(|target| target.name().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn no_more_requests_are_in_flight_than_the_window_lets() -> Outcome {
+    for window in [1, 3, 4] {
+        let world = World::builder().config(|config| config.max_in_flight = window).build().await?;
+        world.emulator().set_behaviour(latency(30));
+        world.emulator().set_limits(Limits::off());
+        removals(&world, world.namespace(), testbed::SECRET, &names("user", 40)).await?;
+        world.start_operator().await?;
+        world.wait_for_all(SOON).await?;
+        let most = world.emulator().max_in_flight();
+        assert_eq!(most as usize, window, "the most requests in flight with a window of {window}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ordinary_window_is_never_throttled_by_microsofts_own_limit() -> Outcome {
+    let world = World::builder().build().await?;
+    world.emulator().set_behaviour(latency(20));
+    removals(&world, world.namespace(), testbed::SECRET, &names("user", 60)).await?;
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    let throttled = world.emulator().requests().into_iter().filter(|request| request.status == Some(429)).count();
+    assert_eq!(throttled, 0, "throttled requests");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_window_of_requests_is_waited_out_without_a_single_early_return() -> Outcome {
+    let world = World::builder().build().await?;
+    world.emulator().set_limits(Limits {
+        requests_per_window: 10,
+        window: Duration::from_secs(2),
+        retry_after: Duration::from_secs(2),
+        ..Limits::default()
+    });
+    removals(&world, world.namespace(), testbed::SECRET, &names("user", 30)).await?;
+    world.start_operator().await?;
+    let all = world.wait_for_all(SOON).await?;
+    let removed = all.iter().filter(|one| one.status.as_ref().is_some_and(|status| status.outcome.is_some())).count();
+    assert_eq!((removed, world.emulator().early_returns()), (30, 0), "removed and early returns");
+    Ok(())
+}
+
+#[tokio::test]
+async fn secrets_of_the_same_application_share_a_window_and_a_pause() -> Outcome {
+    let world = World::builder().config(|config| config.max_in_flight = 2).build().await?;
+    world.emulator().set_behaviour(latency(30));
+    world.put_secret(world.namespace(), "twin", &world.good_secret()).await?;
+    world.emulator().add_fault(Fault::on(Operation::Delete, known("429 Retry-After 1")).times(1));
+    removals(&world, world.namespace(), testbed::SECRET, &names("a", 10)).await?;
+    removals(&world, world.namespace(), "twin", &names("b", 10)).await?;
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    let seen = (world.emulator().max_in_flight(), world.emulator().early_returns());
+    assert_eq!(seen, (2, 0), "the most requests in flight, and early returns");
+    assert_eq!(crate::given::sign_ins(&world), 2, "token requests: one a Secret");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
+    let world = World::builder().namespaces(2).config(|config| config.max_in_flight = 1).build().await?;
+    let [busy, other] = [world.namespaces()[0].clone(), world.namespaces()[1].clone()];
+    removals(&world, &busy, testbed::SECRET, &names("busy", 50)).await?;
+    removals(&world, &other, testbed::SECRET, &names("single", 1)).await?;
+    // The first DELETE takes so long that everybody else stands in the queue by then.
+    world.emulator().add_fault(Fault::on(Operation::Delete, slow(2000)).times(1));
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    let order = order(&world);
+    for r in world.emulator().requests() {
+        println!("{:?} {:?} {} {:?}", r.since_start, r.operation, r.path, r.fault);
+    }
+    let place = order.iter().position(|user| user.starts_with("single"));
+    assert!(
+        place.is_some_and(|place| place <= 2),
+        "expected single among the first three, came at {place:?}: {order:?}"
+    );
+    assert_eq!(order.len(), 51, "DELETEs");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_credential_in_trouble_does_not_hold_up_another() -> Outcome {
+    let world = World::start().await?;
+    let (tenant, _, secret) = world.credential();
+    let other = "bbbbbbbb-2222-4333-8444-555555555555";
+    world.emulator().put_app(emulator::App::new(other, secret).in_tenant(tenant));
+    let mut data = world.good_secret();
+    data[1].1 = other.as_bytes().to_vec();
+    world.put_secret(world.namespace(), "other", &data).await?;
+    world.emulator().add_fault(on_delete("paused-00@contoso.com", known("429 Retry-After 315")));
+    removals(&world, world.namespace(), testbed::SECRET, &names("paused", 1)).await?;
+    world.wait_for_reason("paused-00", Reason::Throttled).await?;
+    removals(&world, world.namespace(), testbed::SECRET, &names("queued", 3)).await?;
+    removals(&world, world.namespace(), "missing", &names("missing", 3)).await?;
+    removals(&world, world.namespace(), "other", &names("free", 3)).await?;
+    for name in names("free", 3) {
+        world.wait_for_reason(&name, Reason::Removed).await?;
+    }
+    for name in names("queued", 3) {
+        assert_eq!(world.status_of(&name).await?.reason(), Some(Reason::Pending), "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_that_leaves_the_queue_gives_its_turn_to_the_next() -> Outcome {
+    let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
+    world.emulator().add_fault(on_delete("first-00@contoso.com", slow(1000)));
+    removals(&world, world.namespace(), testbed::SECRET, &names("first", 1)).await?;
+    crate::given::until_deleted(&world, "first-00@contoso.com", 1).await?;
+    removals(&world, world.namespace(), testbed::SECRET, &names("next", 6)).await?;
+    for (number, name) in names("next", 6).into_iter().enumerate() {
+        match number % 3 {
+            0 => world.delete(&name).await?,
+            1 => drop(world.edit(&name, &json!({"spec": {"suspend": true}})).await?),
+            _ => {}
+        }
+    }
+    for name in ["next-02", "next-05"] {
+        world.wait_for_reason(name, Reason::Removed).await?;
+    }
+    assert_eq!(order(&world).len(), 3, "DELETEs: {:?}", order(&world));
+    Ok(())
+}

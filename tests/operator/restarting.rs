@@ -1,0 +1,106 @@
+//! What a restart must neither forget nor hurry.
+
+use std::time::Duration;
+
+use emulator::{Fault, Operation};
+use jiff::Timestamp;
+use photo_removal_operator::api::Reason;
+use testbed::{SOON, World, eventually};
+
+use crate::Outcome;
+use crate::given::{deletes, known, on_delete};
+
+const USER: &str = "jane.doe@contoso.com";
+
+/// When the DELETEs about the user arrived.
+fn times(world: &World, user: &str) -> Vec<Timestamp> {
+    let is_one = |request: &&emulator::Recorded| request.operation == Operation::Delete && request.path.contains(user);
+    world.emulator().requests().iter().filter(is_one).map(|request| request.time).collect()
+}
+
+#[tokio::test]
+async fn a_wait_goes_on_over_a_restart() -> Outcome {
+    let wait = Duration::from_secs(3);
+    let world = World::builder().config(|config| (config.retry_base, config.retry_cap) = (wait, wait)).start().await?;
+    world.user(USER);
+    world.emulator().add_fault(on_delete(USER, known("500")).times(1));
+    world.remove("jane", USER).await?;
+    let status = world.wait_for_reason("jane", Reason::GraphUnavailable).await?;
+    let due = status.next_attempt_time.ok_or("no nextAttemptTime")?;
+    world.restart_operator().await?;
+    let status = world.wait_for_reason("jane", Reason::Removed).await?;
+    let times = times(&world, USER);
+    assert_eq!((status.attempts, times.len()), (2, 2), "attempts and DELETEs");
+    assert!(times[1] >= due, "tried again at {}, which is before {due}", times[1]);
+    assert!(times[1].duration_since(due).as_secs() < 5, "tried again at {}, which is long after {due}", times[1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pause_goes_on_over_a_restart_for_every_object_of_the_credential() -> Outcome {
+    let world = World::builder().config(|config| config.max_in_flight = 1).build().await?;
+    for number in 0..5 {
+        let user = format!("user-{number}@contoso.com");
+        world.user(&user);
+        world.remove(&format!("user-{number}"), &user).await?;
+    }
+    world.emulator().add_fault(Fault::on(Operation::Delete, known("429 Retry-After date in the future")).times(1));
+    let throttled =
+        Fault::on(Operation::Delete, emulator::FaultKind::throttled(Some(emulator::RetryAfter::seconds(3))));
+    world.emulator().clear_faults();
+    world.emulator().add_fault(throttled.times(1));
+    world.start_operator().await?;
+    eventually("an object is throttled", SOON, || async {
+        let all = world.all().await.unwrap_or_default();
+        let met =
+            all.iter().any(|one| one.status.as_ref().and_then(|status| status.reason()) == Some(Reason::Throttled));
+        met.then_some(())
+    })
+    .await?;
+    world.restart_operator().await?;
+    world.wait_for_all(SOON).await?;
+    let asked = world.emulator().requests().iter().filter(|one| one.operation == Operation::Delete).count();
+    assert_eq!((asked, world.emulator().early_returns()), (6, 0), "DELETEs and early returns");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_count_of_refusals_goes_on_over_a_restart() -> Outcome {
+    let wait = Duration::from_millis(500);
+    let world = World::builder()
+        .config(|config| {
+            (config.retry_base, config.retry_cap) = (wait, wait);
+            config.stalled_recheck = crate::given::NEVER;
+        })
+        .start()
+        .await?;
+    world.user(USER);
+    world.emulator().add_fault(on_delete(USER, known("400 BadRequest")));
+    world.remove("jane", USER).await?;
+    for failures in [1, 3] {
+        world.wait_for("jane", &format!("{failures} failures"), |status| status.failures >= failures).await?;
+        world.restart_operator().await?;
+    }
+    let status = world.wait_for("jane", "Stalled", |status| status.is_stalled()).await?;
+    assert_eq!((status.attempts, deletes(&world, USER)), (5, 5), "attempts and DELETEs: {status:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_running_request_end_and_writes_down_what_it_brought() -> Outcome {
+    let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
+    world.user(USER);
+    world.user("other@contoso.com");
+    world.emulator().add_fault(on_delete(USER, crate::given::slow(1500)));
+    world.remove("jane", USER).await?;
+    crate::given::until_deleted(&world, USER, 1).await?;
+    world.remove("other", "other@contoso.com").await?;
+    world.stop_operator().await?;
+    let status = world.status_of("jane").await?;
+    assert_eq!((status.reason(), status.attempts), (Some(Reason::Removed), 1), "{status:?}");
+    assert_eq!(deletes(&world, "other@contoso.com"), 0, "new DELETEs after the stop");
+    world.start_operator().await?;
+    world.wait_for_reason("other", Reason::Removed).await?;
+    assert_eq!(deletes(&world, USER), 1, "DELETEs");
+    Ok(())
+}

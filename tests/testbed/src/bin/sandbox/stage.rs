@@ -1,0 +1,90 @@
+//! What runs: the control plane, Microsoft's side and the operator, with the examples applied.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use emulator::Emulator;
+use kube::Api;
+use kube::api::ListParams;
+use photo_removal_operator::api::PhotoRemoval;
+use photo_removal_operator::cli::Config;
+use testbed::{ControlPlane, Options, World, assets};
+
+use crate::{examples, seed};
+
+/// Where the examples live.
+pub(crate) const NAMESPACE: &str = "sandbox";
+
+/// All that runs; it ends when this is dropped.
+pub(crate) struct Stage {
+    world: World,
+    /// The folder with kubectl.
+    pub(crate) programs: PathBuf,
+    /// Where the operator logs to.
+    pub(crate) log: PathBuf,
+}
+
+impl Stage {
+    /// Starts everything, and says what it is at.
+    pub(crate) async fn set(say: impl Fn(&str)) -> Result<Self> {
+        say("Looking for the control plane's programs (built from source the first time, some minutes) ...");
+        let programs = tokio::task::spawn_blocking(assets).await??;
+        say("Starting etcd and kube-apiserver ...");
+        let plane = ControlPlane::start(Options::default()).await?;
+        let log = plane.folder().join("operator.log");
+        log_to(&log)?;
+        say("Starting Microsoft's side and the operator ...");
+        let builder = World::builder().on(plane).everywhere().config(|config| {
+            let usual = Config::default();
+            config.retry_base = usual.retry_base;
+            config.retry_cap = usual.retry_cap;
+            config.stalled_recheck = usual.stalled_recheck;
+            // So that a Secret that a visitor mends is noticed before the visitor looks away.
+            config.credential_recheck = std::time::Duration::from_secs(5);
+        });
+        let world = builder.build().await?;
+        world.emulator().set_state(seed::state());
+        world.start_operator().await?;
+        Ok(Self { world, programs, log })
+    }
+
+    /// Applies the examples as a newcomer would.
+    pub(crate) async fn apply(&self, folder: &Path) -> Result<()> {
+        let plane = self.world.plane();
+        plane.kubectl(&["create", "namespace", NAMESPACE]).await?.ok()?;
+        let folder = folder.display().to_string();
+        plane.kubectl(&["apply", "-n", NAMESPACE, "-f", &folder]).await?.ok()?;
+        Ok(())
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.world.plane().kubeconfig()
+    }
+
+    pub(crate) fn emulator(&self) -> &Emulator {
+        self.world.emulator()
+    }
+
+    /// The removals as they are stored now, the visitor's own among them.
+    pub(crate) async fn removals(&self) -> Result<Vec<PhotoRemoval>> {
+        let api = Api::<PhotoRemoval>::namespaced(self.world.client().clone(), NAMESPACE);
+        let list = api.list(&ListParams::default()).await.context("The removals cannot be listed")?;
+        Ok(list.items)
+    }
+}
+
+/// The operator runs in this process, so its log is this process's.
+fn log_to(path: &Path) -> Result<()> {
+    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(file)).finish();
+    tracing::subscriber::set_global_default(subscriber).context("Logging cannot be set up")
+}
+
+/// The examples of this repository.
+pub(crate) fn examples() -> Result<(PathBuf, Vec<examples::Example>)> {
+    let folder = examples::folder();
+    let examples = examples::read(&folder)?;
+    Ok((folder, examples))
+}
