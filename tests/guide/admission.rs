@@ -30,6 +30,7 @@ async fn create(plane: &ControlPlane, namespace: &str, spec: &Value) -> Result<O
     plane.kubectl_with(&dry, &manifest("x", spec)).await
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the rows of the tables read better so")]
 fn with(target: Value, credentials: Value) -> Value {
     json!({"target": target, "credentials": credentials})
 }

@@ -106,10 +106,10 @@ async fn saw_only_what_it_may(plane: &ControlPlane, user: &str, rendered: &str) 
     let allowed = allowed(rendered)?;
     let published = || async {
         let entries = plane.audit()?.into_iter().filter(|entry| entry.user == user).collect::<Vec<_>>();
-        match entries.iter().any(|entry| entry.resource == "events") {
-            true => Ok(entries),
-            false => Err(testbed::Error::from("no event in the audit log yet")),
+        if entries.iter().any(|entry| entry.resource == "events") {
+            return Ok(entries);
         }
+        Err(testbed::Error::from("no event in the audit log yet"))
     };
     let entries = eventually("the audit log tells of the event", SOON, published).await?;
     for entry in &entries {

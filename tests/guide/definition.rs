@@ -105,10 +105,9 @@ fn check(path: &str, schema: &JSONSchemaProps, faults: &mut Vec<String>) {
     if schema.default.is_some() && path.starts_with("spec.") && !text.contains("Default: ") {
         fault("does not say its default");
     }
-    if schema.type_.as_deref() == Some("string") && path.starts_with("spec.") && schema.enum_.is_none() {
-        if !text.contains("Example: ") {
-            fault("has no example");
-        }
+    let is_free_text = schema.type_.as_deref() == Some("string") && schema.enum_.is_none();
+    if is_free_text && path.starts_with("spec.") && !text.contains("Example: ") {
+        fault("has no example");
     }
     for (name, field) in schema.properties.iter().flatten() {
         check(&format!("{path}.{name}"), field, faults);

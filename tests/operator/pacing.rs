@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use emulator::{Behaviour, Fault, Limits, Operation};
 use photo_removal_operator::api::Reason;
+use photo_removal_operator::cli::Config;
 use serde_json::json;
-use testbed::{Result, SOON, World};
+use testbed::{Result, SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{known, on_delete, slow};
+use crate::given::{NEVER, known, on_delete, slow, until_deleted};
 
 /// So many removals in that namespace, with that Secret.
 async fn removals(world: &World, namespace: &str, secret: &str, names: &[String]) -> Result<()> {
@@ -99,7 +100,8 @@ async fn secrets_of_the_same_application_share_a_window_and_a_pause() -> Outcome
 
 #[tokio::test]
 async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
-    let world = World::builder().namespaces(2).config(|config| config.max_in_flight = 1).build().await?;
+    let one_at_a_time = |config: &mut Config| (config.max_in_flight, config.credential_recheck) = (1, NEVER);
+    let world = World::builder().namespaces(2).config(one_at_a_time).build().await?;
     let [busy, other] = [world.namespaces()[0].clone(), world.namespaces()[1].clone()];
     removals(&world, &busy, testbed::SECRET, &names("busy", 50)).await?;
     removals(&world, &other, testbed::SECRET, &names("single", 1)).await?;
@@ -117,6 +119,29 @@ async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
         "expected single among the first three, came at {place:?}: {order:?}"
     );
     assert_eq!(order.len(), 51, "DELETEs");
+    Ok(())
+}
+
+/// The Secret is trusted for half a second, the object waits for two.
+#[tokio::test]
+async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -> Outcome {
+    let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
+    world.put_secret(world.namespace(), "twin", &world.good_secret()).await?;
+    world.emulator().add_fault(on_delete("gate-00@contoso.com", slow(2000)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, slow(50)));
+    removals(&world, world.namespace(), testbed::SECRET, &names("gate", 1)).await?;
+    until_deleted(&world, "gate-00@contoso.com", 1).await?;
+    removals(&world, world.namespace(), "twin", &names("first", 1)).await?;
+    eventually("the first one waits", SOON, || async {
+        let metrics = world.metrics().await.unwrap_or_default();
+        if metrics.contains("workqueue_depth{name=\"photoremoval\"} 1\n") { Ok(()) } else { Err(metrics) }
+    })
+    .await?;
+    removals(&world, world.namespace(), testbed::SECRET, &names("later", 20)).await?;
+    world.wait_for_all(SOON).await?;
+    let order = order(&world);
+    let place = order.iter().position(|user| user.starts_with("first"));
+    assert!(place.is_some_and(|place| place <= 3), "expected the first to be served first, came at {place:?}: {order:?}");
     Ok(())
 }
 
@@ -149,7 +174,7 @@ async fn an_object_that_leaves_the_queue_gives_its_turn_to_the_next() -> Outcome
     let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
     world.emulator().add_fault(on_delete("first-00@contoso.com", slow(1000)));
     removals(&world, world.namespace(), testbed::SECRET, &names("first", 1)).await?;
-    crate::given::until_deleted(&world, "first-00@contoso.com", 1).await?;
+    until_deleted(&world, "first-00@contoso.com", 1).await?;
     removals(&world, world.namespace(), testbed::SECRET, &names("next", 6)).await?;
     for (number, name) in names("next", 6).into_iter().enumerate() {
         match number % 3 {

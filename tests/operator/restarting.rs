@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::{Fault, Operation};
+use emulator::{Fault, FaultKind, Operation, Recorded, RetryAfter};
 use jiff::Timestamp;
 use photo_removal_operator::api::Reason;
 use testbed::{SOON, World, eventually};
@@ -14,7 +14,7 @@ const USER: &str = "jane.doe@contoso.com";
 
 /// When the DELETEs about the user arrived.
 fn times(world: &World, user: &str) -> Vec<Timestamp> {
-    let is_one = |request: &&emulator::Recorded| request.operation == Operation::Delete && request.path.contains(user);
+    let is_one = |request: &&Recorded| request.operation == Operation::Delete && request.path.contains(user);
     world.emulator().requests().iter().filter(is_one).map(|request| request.time).collect()
 }
 

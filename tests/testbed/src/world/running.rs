@@ -23,9 +23,14 @@ pub(super) struct Running {
 }
 
 enum Kind {
-    Library { shutdown: CancellationToken, task: JoinHandle<Result<(), operator::RunError>> },
+    Library {
+        shutdown: CancellationToken,
+        task: JoinHandle<Result<(), operator::RunError>>,
+    },
     /// Killed when dropped.
-    Process { child: Child },
+    Process {
+        child: Child,
+    },
 }
 
 impl Drop for Running {
@@ -61,8 +66,7 @@ impl World {
         let http = listener.local_addr().context(failed)?;
         let cluster = self.plane.config(&self.way_in()).await?;
         let shutdown = CancellationToken::new();
-        let running =
-            operator::run(self.config.clone(), cluster, listener, "operator-0".to_owned(), shutdown.clone());
+        let running = operator::run(self.config.clone(), cluster, listener, "operator-0".to_owned(), shutdown.clone());
         Ok(Running { http, kind: Kind::Library { shutdown, task: tokio::spawn(running) } })
     }
 

@@ -70,7 +70,8 @@ fn rows(
 fn row(stage: &Stage, object: &PhotoRemoval, shows: &str, after: Duration) -> Row {
     let status = object.status.clone().unwrap_or_default();
     let now = jiff::Timestamp::now();
-    let again_in = status.next_attempt_time.filter(|next| *next > now).map(|next| next.duration_since(now).unsigned_abs());
+    let again_in =
+        status.next_attempt_time.filter(|next| *next > now).map(|next| next.duration_since(now).unsigned_abs());
     let (mood, words) = words::of(&status, again_in);
     let target = match (&object.spec.target.user, &object.spec.target.group) {
         (Some(user), _) => Target::user(user),
@@ -107,4 +108,3 @@ fn judge(examples: &[Example], stored: &[PhotoRemoval]) -> bool {
     }
     good
 }
-

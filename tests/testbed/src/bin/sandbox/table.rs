@@ -68,7 +68,9 @@ impl Table {
             let state = format!("{}/{}", row.reason, row.photo);
             if self.said.insert(row.name.clone(), state.clone()).as_ref() != Some(&state) {
                 let Row { name, shows, now, reason, photo, seconds, .. } = row;
-                text.push_str(&format!("{seconds:>3} s  {name:<17} {now:<34} {reason:<18} photo: {photo:<6} {shows}\n"));
+                text.push_str(&format!(
+                    "{seconds:>3} s  {name:<17} {now:<34} {reason:<18} photo: {photo:<6} {shows}\n"
+                ));
             }
         }
         text

@@ -63,9 +63,7 @@ mod tests {
     use super::*;
 
     fn status(reason: &str, stalled: bool) -> PhotoRemovalStatus {
-        let condition = |kind: &str, status: &str| {
-            json!({"type": kind, "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"})
-        };
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"});
         let mut conditions = vec![condition("Ready", "False")];
         conditions.extend(stalled.then(|| condition("Stalled", "True")));
         serde_json::from_value(json!({ "conditions": conditions })).unwrap()
