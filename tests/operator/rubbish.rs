@@ -158,6 +158,10 @@ async fn stored_objects_that_do_not_fit_the_schema_say_so_and_stop_nobody() -> O
         let told = eventually(&what, crate::given::A_WHILE, look).await;
         silent.extend(told.err().map(|error| error.to_string()));
     }
+    for e in world.audit()? { if e.subresource=="status" { println!("DBG {} {} {:?}", e.name, e.code, e.request); } }
+    let mut o = { let resource = ApiResource::erase::<PhotoRemoval>(&()); let api = Api::<DynamicObject>::namespaced_with(world.client().clone(), world.namespace(), &resource); let o = api.get("number").await?; (api, o) };
+    o.1.data["status"]["conditions"][0]["message"] = json!("x");
+    println!("DBG {:?}", o.0.replace_status("number", &PostParams::default(), &o.1).await.map_err(|e| e.to_string()));
     assert!(silent.is_empty(), "{}", silent.join("\n"));
     assert_eq!(deletes(&world, "a@contoso.com"), 0, "DELETEs for objects that make no sense");
     let calls = || world.api().seen().len();
