@@ -34,6 +34,10 @@ pub enum WriteError {
     /// There is no such object any more.
     #[error("the object is gone")]
     Gone,
+    /// The API server takes no status for it: what is stored breaks the definition so badly that its rules cannot be
+    /// evaluated.
+    #[error("the API server takes no status for the object as it is stored")]
+    Unfit,
     /// The API server did not do it, or it is not known whether it did.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -79,6 +83,7 @@ impl Removals {
             Err(error) => Err(match error.code() {
                 Some(404) => WriteError::Gone,
                 Some(409) => WriteError::Conflict,
+                Some(422) => WriteError::Unfit,
                 _ => WriteError::Call(error),
             }),
         }

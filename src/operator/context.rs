@@ -7,7 +7,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
-use crate::api::{PhotoRemoval, PhotoRemovalStatus};
+use crate::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
 use crate::cluster::{ObjectRef, Removals};
 use crate::graph::{Clouds, Graph};
 use crate::lifecycle::{Brought, Policy, Seen};
@@ -27,6 +27,8 @@ pub(super) struct Context {
     pub(super) policy: Policy,
     pub(super) metrics: Metrics,
     pub(super) outbox: Outbox,
+    /// The versions of objects that do not fit the schema and were told so.
+    pub(super) unreadable: Told,
     /// Failed reconciles in a row, by object.
     pub(super) strikes: Strikes,
     /// No request for Graph is sent any more.
@@ -44,6 +46,7 @@ impl Context {
     pub(super) fn gone(&self, who: &ObjectRef) {
         self.forget(who);
         self.outbox.take(who);
+        self.unreadable.forget(who);
         self.strikes.clear(who);
     }
 }
@@ -59,6 +62,8 @@ pub(super) struct Outbox {
 #[derive(Clone)]
 pub(super) struct Kept {
     pub(super) uid: String,
+    /// The reason that it had before.
+    pub(super) before: Option<Reason>,
     pub(super) brought: Brought,
 }
 
@@ -80,6 +85,30 @@ impl Outbox {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Versions of objects that nothing more can be said of.
+#[derive(Default)]
+pub(super) struct Told {
+    versions: Mutex<HashMap<ObjectRef, String>>,
+}
+
+impl Told {
+    pub(super) fn remember(&self, who: &ObjectRef, version: String) {
+        self.lock().insert(who.clone(), version);
+    }
+
+    pub(super) fn knows(&self, who: &ObjectRef, version: Option<&str>) -> bool {
+        self.lock().get(who).map(String::as_str) == version && version.is_some()
+    }
+
+    fn forget(&self, who: &ObjectRef) {
+        self.lock().remove(who);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef, String>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -61,9 +61,10 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
         let status = record(&seen(object), &kept.brought, &context.policy, clock::now());
         match write(context, &live, &status).await {
             Err(WriteError::Conflict) => {}
-            Err(WriteError::Gone) => return Ok(Action::await_change()),
+            Err(WriteError::Gone | WriteError::Unfit) => return Ok(Action::await_change()),
             Err(WriteError::Call(error)) => return Err(error.into()),
-            Ok(()) => {
+            Ok(change) => {
+                tell(context, &live, kept.before, &status, &change).await;
                 finished(context, object, &status, &kept.brought);
                 return Ok(next(&status));
             }
@@ -76,25 +77,44 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
 
 /// Writes a status that the heart asked for. A conflict is fine: the object is looked at again when the watch brings it.
 pub(super) async fn settle(context: &Context, live: &Live, status: &PhotoRemovalStatus) -> Result<Action, Error> {
+    let before = live.object.as_ref().ok().and_then(|object| object.status.as_ref()?.reason());
     match write(context, live, status).await {
-        Ok(()) => Ok(next(status)),
-        Err(WriteError::Conflict | WriteError::Gone) => Ok(Action::await_change()),
+        Ok(change) => {
+            tell(context, live, before, status, &change).await;
+            Ok(next(status))
+        }
+        Err(WriteError::Conflict | WriteError::Gone | WriteError::Unfit) => Ok(Action::await_change()),
         Err(WriteError::Call(error)) => Err(error.into()),
     }
 }
 
-/// Writes the status, unless it is stored already, and publishes the event of a change of reason.
-async fn write(context: &Context, live: &Live, status: &PhotoRemovalStatus) -> Result<(), WriteError> {
-    let before = match &live.object {
-        Ok(object) => object.status.clone().unwrap_or_default(),
-        Err(raw) => serde_json::from_value(raw.clone()).unwrap_or_default(),
+/// Tells an object that does not fit the schema so: in its conditions, or, where the API server takes no status for it
+/// either, in an event alone.
+pub(super) async fn settle_unreadable(
+    context: &Context,
+    who: &ObjectRef,
+    live: &Live,
+    status: &PhotoRemovalStatus,
+) -> Result<Action, Error> {
+    let version = || live.meta.resource_version.clone().unwrap_or_default();
+    let change = match write(context, live, status).await {
+        Ok(change) => change,
+        Err(WriteError::Unfit) => version(),
+        Err(WriteError::Conflict | WriteError::Gone) => return Ok(Action::await_change()),
+        Err(WriteError::Call(error)) => return Err(error.into()),
     };
-    if before == *status {
-        return Ok(());
+    tell(context, live, None, status, &change).await;
+    context.unreadable.remember(who, change);
+    Ok(Action::await_change())
+}
+
+/// Writes the status, unless it is stored already. Returns the resourceVersion that brought it.
+async fn write(context: &Context, live: &Live, status: &PhotoRemovalStatus) -> Result<String, WriteError> {
+    let stored = live.object.as_ref().ok().and_then(|object| object.status.as_ref());
+    if stored == Some(status) {
+        return Ok(live.meta.resource_version.clone().unwrap_or_default());
     }
-    let change = context.removals.write_status(live, merged(live, status)).await?;
-    tell(context, live, &before, status, &change).await;
-    Ok(())
+    context.removals.write_status(live, merged(live, status)).await
 }
 
 /// The status as it goes over the wire. Of an object that does not fit the schema everything but the conditions is left
@@ -112,9 +132,9 @@ fn merged(live: &Live, status: &PhotoRemovalStatus) -> Value {
 }
 
 /// The event, if the reason changed. One that cannot be published is missed: the status says it all.
-async fn tell(context: &Context, live: &Live, before: &PhotoRemovalStatus, now: &PhotoRemovalStatus, change: &str) {
+async fn tell(context: &Context, live: &Live, before: Option<Reason>, now: &PhotoRemovalStatus, change: &str) {
     let (Some(reason), Some(ready)) = (now.reason(), now.condition(condition::READY)) else { return };
-    if before.reason() == Some(reason) || reason == Reason::Pending {
+    if before == Some(reason) || reason == Reason::Pending {
         return;
     }
     let note = Note { reason, category: now.category(), message: &ready.message, change };

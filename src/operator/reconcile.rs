@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use kube::runtime::controller::Action;
 
 use super::attempt::Try;
 use super::context::{Context, Kept, seen};
 use super::desk::View;
-use super::keep::{keep, keep_late, settle};
+use super::keep::{keep, keep_late, settle, settle_unreadable};
 use super::session::{Session, Source};
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal};
 use crate::clock::{self, Stopwatch};
@@ -89,10 +91,14 @@ pub(super) fn after_failure(object: Arc<Stored>, error: &Error, context: Arc<Con
 
 /// What calls anybody is boxed: most looks end without a call, and a thousand of them may be under way.
 async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Action, Error> {
-    if let Some(kept) = context.outbox.take(who) {
+    // What is left of another object of the same name is nobody's any more.
+    if let Some(kept) = context.outbox.take(who).filter(|kept| object.meta().uid.as_ref() == Some(&kept.uid)) {
         return Box::pin(keep_late(context, who, kept)).await;
     }
-    let Ok(object) = &object.0 else { return Box::pin(look_at_the_unreadable(who, context)).await };
+    let object = match &object.0 {
+        Ok(object) => object,
+        Err(invalid) => return Box::pin(look_at_the_unreadable(who, &invalid.metadata, context)).await,
+    };
     match decide(&seen(object), clock::now()) {
         Step::Remove(removal) => Box::pin(remove(object, who, removal, context)).await,
         step => {
@@ -116,10 +122,8 @@ async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, contex
     let source = source(who, &removal);
     let session = match context.credentials.ask(&source, who) {
         View::Ready(session) => session,
-        View::Coming => {
-            context.pacing.forget(who);
-            return Ok(Action::await_change());
-        }
+        // Whoever stands in the queue keeps the place: it is a moment, as a rule.
+        View::Coming => return Ok(Action::await_change()),
         View::Trouble(trouble) => {
             context.pacing.forget(who);
             return tell(object, trouble, context).await;
@@ -160,7 +164,8 @@ async fn act(
     let brought = Try { context, removal, permit: &permit }.make(session).await;
     drop(permit);
     let uid = live.meta.uid.clone().unwrap_or_default();
-    keep(context, who, live, Kept { uid, brought }).await
+    let before = object.status.as_ref().and_then(PhotoRemovalStatus::reason);
+    keep(context, who, live, Kept { uid, before, brought }).await
 }
 
 /// Tells one object what is wrong with its credential.
@@ -171,8 +176,11 @@ async fn tell(object: &PhotoRemoval, trouble: Trouble, context: &Context) -> Res
 }
 
 /// An object that does not fit the schema says so itself, once.
-async fn look_at_the_unreadable(who: &ObjectRef, context: &Context) -> Result<Action, Error> {
+async fn look_at_the_unreadable(who: &ObjectRef, meta: &ObjectMeta, context: &Context) -> Result<Action, Error> {
     context.forget(who);
+    if context.unreadable.knows(who, meta.resource_version.as_deref()) {
+        return Ok(Action::await_change());
+    }
     let Some(live) = context.removals.read(who).await? else { return Ok(Action::await_change()) };
     let Err(raw) = &live.object else { return Ok(Action::await_change()) };
     let conditions = raw.get("conditions").cloned().unwrap_or_default();
@@ -183,7 +191,7 @@ async fn look_at_the_unreadable(who: &ObjectRef, context: &Context) -> Result<Ac
     };
     let generation = live.meta.generation.unwrap_or_default();
     let status = unreadable(&before, generation, clock::now());
-    if status == before { Ok(Action::await_change()) } else { settle(context, &live, &status).await }
+    if status == before { Ok(Action::await_change()) } else { settle_unreadable(context, who, &live, &status).await }
 }
 
 fn source(who: &ObjectRef, removal: &Removal) -> Source {

@@ -12,7 +12,7 @@ use kube::runtime::reflector::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::context::Context;
+use super::context::{Context, Outbox, Strikes, Told};
 use super::credentials::{Credentials, Means};
 use super::desk::Rhythm;
 use super::keep::keep_the_rest;
@@ -184,8 +184,9 @@ fn context(
         clouds,
         policy: Policy { retries, looks },
         metrics,
-        outbox: super::context::Outbox::default(),
-        strikes: super::context::Strikes::default(),
+        outbox: Outbox::default(),
+        unreadable: Told::default(),
+        strikes: Strikes::default(),
         shutdown,
     })
 }

@@ -19,13 +19,11 @@ mod picture;
 
 mod answers;
 mod careful;
-mod cluster;
 mod confirming;
 mod discreet;
 mod looks;
 mod outages;
 mod pacing;
-mod process;
 mod program;
 mod quiet;
 mod reasons;
@@ -35,7 +33,6 @@ mod secrets;
 mod signing_in;
 mod throttling;
 mod tokens;
-mod turns;
 mod writing;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

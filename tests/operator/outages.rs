@@ -37,7 +37,12 @@ async fn an_api_server_that_restarts_or_hangs_meanwhile_loses_nothing() -> Outco
     until_deleted(&world, USER, 1).await?;
     world.plane().stop_apiserver();
     eventually("the DELETE is answered while the API server is away", SOON, || async {
-        world.emulator().requests().iter().any(|request| request.status == Some(200) && request.path.contains(USER)).then_some(())
+        world
+            .emulator()
+            .requests()
+            .iter()
+            .any(|request| request.status == Some(200) && request.path.contains(USER))
+            .then_some(())
     })
     .await?;
     world.plane().start_apiserver().await?;
@@ -87,7 +92,8 @@ async fn lists_and_watches_that_fail_are_made_again() -> Outcome {
 async fn one_failing_watch_never_delays_another() -> Outcome {
     let world = World::builder().namespaces(2).faulty_api().build().await?;
     let failing = format!("/namespaces/{}/photoremovals?", world.namespaces()[1]);
-    let refused = world.api().inject(Matcher::any().containing(&failing), testbed::Fault::Status(StatusCode::FORBIDDEN));
+    let refused =
+        world.api().inject(Matcher::any().containing(&failing), testbed::Fault::Status(StatusCode::FORBIDDEN));
     world.start_operator().await?;
     for number in 0..3 {
         let (name, user) = (format!("user-{number}"), format!("user-{number}@contoso.com"));

@@ -141,7 +141,10 @@ async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -
     world.wait_for_all(SOON).await?;
     let order = order(&world);
     let place = order.iter().position(|user| user.starts_with("first"));
-    assert!(place.is_some_and(|place| place <= 3), "expected the first to be served first, came at {place:?}: {order:?}");
+    assert!(
+        place.is_some_and(|place| place <= 3),
+        "expected the first to be served first, came at {place:?}: {order:?}"
+    );
     Ok(())
 }
 

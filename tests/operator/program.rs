@@ -6,7 +6,7 @@ use photo_removal_operator::api::Reason;
 use testbed::{Builder, ControlPlane, Options, Result, SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{deletes, slow, on_delete, until_deleted};
+use crate::given::{deletes, on_delete, slow, until_deleted};
 use crate::picture::Picture;
 
 const USER: &str = "jane.doe@contoso.com";

@@ -52,12 +52,8 @@ async fn token(field: &Field, http: &reqwest::Client) -> Result<String> {
     let mut url = field.emulator.sign_in_url();
     url.set_path(&format!("/{TENANT}/oauth2/v2.0/token"));
     let scope = format!("{}/.default", field.emulator.graph_url().as_str().trim_end_matches('/'));
-    let form = [
-        ("client_id", CLIENT),
-        ("client_secret", "secret"),
-        ("grant_type", "client_credentials"),
-        ("scope", &scope),
-    ];
+    let form =
+        [("client_id", CLIENT), ("client_secret", "secret"), ("grant_type", "client_credentials"), ("scope", &scope)];
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = http.post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
     let answer: Value = serde_json::from_slice(&request.send().await?.bytes().await?)?;
@@ -67,7 +63,7 @@ async fn token(field: &Field, http: &reqwest::Client) -> Result<String> {
 fn event(object: &PhotoRemoval) -> Result<Event> {
     let meta = &object.metadata;
     let event = json!({
-        "metadata": {"generateName": format!("{}.", meta.name.clone().unwrap_or_default())},
+        "metadata": {"name": format!("{}.floor", meta.name.clone().unwrap_or_default())},
         "action": "RemovePhoto", "reason": "Removed", "type": "Normal", "note": "Microsoft Graph removed the photo.",
         "eventTime": "2026-11-24T08:13:52.177000Z",
         "reportingController": "photoremoval.dev/floor", "reportingInstance": "floor",

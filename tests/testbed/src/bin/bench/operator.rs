@@ -50,8 +50,10 @@ pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Res
     let before = calls(field)?.len();
     field.emulator.clear();
     let operator = Operator::start(field, Some(namespace)).await?;
-    told(field, namespace, number, |status| status.reason().is_some_and(|reason| reason.as_str() == "CredentialNotFound"))
-        .await?;
+    told(field, namespace, number, |status| {
+        status.reason().is_some_and(|reason| reason.as_str() == "CredentialNotFound")
+    })
+    .await?;
     // Telling each once that there is no Secret is no part of a removal.
     let told_calls = settled_calls(field).await? - before;
     field.sign(namespace).await?;
@@ -174,7 +176,10 @@ async fn program() -> Result<PathBuf> {
         let release: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
         let mut cargo = Command::new("cargo");
         cargo.args(["build", "--bin", "photo-removal-operator"]).args(release);
-        ensure!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().await?.success(), "The operator cannot be built");
+        ensure!(
+            cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().await?.success(),
+            "The operator cannot be built"
+        );
     }
     Ok(program)
 }

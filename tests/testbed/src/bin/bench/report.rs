@@ -55,7 +55,11 @@ impl fmt::Display for Report {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         let delay = GRAPH_DELAY.as_millis();
-        writeln!(out, "Beside it ran: etcd, kube-apiserver {} and the emulator on {cores} cores; {profile} build,", testbed::DEFAULT_KUBERNETES)?;
+        writeln!(
+            out,
+            "Beside it ran: etcd, kube-apiserver {} and the emulator on {cores} cores; {profile} build,",
+            testbed::DEFAULT_KUBERNETES
+        )?;
         writeln!(out, "Graph at {delay} ms, window {WINDOW}, medians of {} rounds.", self.floor.len())?;
         for line in self.lines() {
             let verdict = if line.met { "met" } else { "NOT met" };

@@ -50,7 +50,7 @@ impl Table {
         let width = terminal_size::terminal_size().map_or(USUAL_WIDTH, |(width, _)| usize::from(width.0));
         let mut text = String::new();
         if self.drawn > 0 {
-            text.push_str(&format!("\x1b[{}A", self.drawn));
+            text.push_str(&["\x1b[", &self.drawn.to_string(), "A"].concat());
         }
         for line in lines(rows, width, self.colours) {
             text.push_str("\x1b[2K");
@@ -68,9 +68,8 @@ impl Table {
             let state = format!("{}/{}", row.reason, row.photo);
             if self.said.insert(row.name.clone(), state.clone()).as_ref() != Some(&state) {
                 let Row { name, shows, now, reason, photo, seconds, .. } = row;
-                text.push_str(&format!(
-                    "{seconds:>3} s  {name:<17} {now:<34} {reason:<18} photo: {photo:<6} {shows}\n"
-                ));
+                let line = format!("{seconds:>3} s  {name:<17} {now:<34} {reason:<18} photo: {photo:<6} {shows}\n");
+                text.push_str(&line);
             }
         }
         text
@@ -84,8 +83,8 @@ fn lines(rows: &[Row], width: usize, colours: bool) -> Vec<String> {
     let now = widest("NOW", |row| row.now.chars().count()).max(36);
     let reason = widest("REASON", |row| row.reason.len()).max(18);
     let line = |cells: [&str; 6]| {
-        let [a, b, c, d, e, f] = cells;
-        let line = format!("{a:<name$}  {b:<now$}  {c:<reason$}  {d:<5}  {e:>4}  {f}");
+        let [first, state, why, photo, seconds, shows] = cells;
+        let line = format!("{first:<name$}  {state:<now$}  {why:<reason$}  {photo:<5}  {seconds:>4}  {shows}");
         line.chars().take(width.saturating_sub(1)).collect::<String>()
     };
     let mut lines = vec![line(["EXAMPLE", "NOW", "REASON", "PHOTO", "SEC", "WHAT IT SHOWS"])];
