@@ -151,6 +151,7 @@ impl Watch {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "any instant will do to start from")]
 mod tests {
     use super::*;
 

@@ -68,9 +68,12 @@ fn the_list_of_files_holds_what_is_known_to_be_there() {
     let mut walked = Vec::new();
     walk(root(), &mut walked);
     let missed: Vec<String> = files.into_iter().filter(|file| !walked.contains(file)).collect();
-    crate::none("Walking the folders finds what git lists", &missed.into_iter().filter(visible).collect::<Vec<_>>());
+    crate::none(
+        "Walking the folders finds what git lists",
+        &missed.into_iter().filter(|path| visible(path)).collect::<Vec<_>>(),
+    );
 }
 
-fn visible(path: &String) -> bool {
+fn visible(path: &str) -> bool {
     !path.starts_with('.') || path.starts_with(".ci/")
 }

@@ -44,7 +44,7 @@ pub(crate) fn word<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usi
     code.match_indices(word).map(|(at, _)| at).filter(move |&at| {
         let bytes = code.as_bytes();
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        !(named(before) && is_name(word.as_bytes()[0])) && !named(bytes.get(at + word.len()))
+        !(named(bytes.get(at + word.len())) || named(before) && is_name(word.as_bytes()[0]))
     })
 }
 

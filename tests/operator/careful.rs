@@ -65,6 +65,21 @@ async fn an_object_that_was_replaced_unnoticed_is_acted_on_as_it_is_now() -> Out
     Ok(())
 }
 
+/// The operator acts on the second object while its cache still has the first.
+#[tokio::test]
+async fn what_was_done_for_an_object_that_the_watch_has_not_brought_yet_is_kept_when_its_write_fails() -> Outcome {
+    let world = blind().await?;
+    world.delete("jane").await?;
+    world.remove("jane", USER).await?;
+    let writes = Matcher::any().containing("/status").times(1);
+    let refused = world.api().inject(writes, testbed::Fault::Status(StatusCode::INTERNAL_SERVER_ERROR));
+    eventually("the write is refused", SOON, || async { (refused.hits() == 1).then_some(()) }).await?;
+    let status = world.wait_for("jane", "an outcome", |status| status.outcome.is_some()).await?;
+    assert_eq!((status.outcome, status.attempts), (Some(Became::Removed), 1), "{status:?}");
+    assert_eq!(deletes(&world, USER), 1, "DELETEs");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_change_that_is_seen_live_and_not_yet_by_the_watch_does_not_make_a_loop() -> Outcome {
     let world = blind().await?;

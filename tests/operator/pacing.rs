@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use emulator::{Behaviour, Fault, Limits, Operation};
+use http::StatusCode;
 use photo_removal_operator::api::Reason;
 use photo_removal_operator::cli::Config;
 use serde_json::json;
-use testbed::{Result, SOON, World, eventually};
+use testbed::{Matcher, Result, SOON, World, eventually};
 
 use crate::Outcome;
 use crate::given::{NEVER, known, on_delete, slow, until_deleted};
@@ -122,21 +123,27 @@ async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
     Ok(())
 }
 
+/// One DELETE from namespace `gate` holds the only slot for two seconds, and the object `first` of namespace `queue`
+/// waits for it.
+async fn queue_behind_a_gate(world: &World, gate: &str, queue: &str, secret: &str) -> Result<()> {
+    world.emulator().add_fault(on_delete("gate-00@contoso.com", slow(2000)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, slow(50)));
+    removals(world, gate, testbed::SECRET, &names("gate", 1)).await?;
+    until_deleted(world, "gate-00@contoso.com", 1).await?;
+    removals(world, queue, secret, &names("first", 1)).await?;
+    eventually("the first one waits", SOON, || async {
+        let metrics = world.metrics().await.unwrap_or_default();
+        if metrics.contains("workqueue_depth{name=\"photoremoval\"} 1\n") { Ok(()) } else { Err(metrics) }
+    })
+    .await
+}
+
 /// The Secret is trusted for half a second, the object waits for two.
 #[tokio::test]
 async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -> Outcome {
     let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
     world.put_secret(world.namespace(), "twin", &world.good_secret()).await?;
-    world.emulator().add_fault(on_delete("gate-00@contoso.com", slow(2000)));
-    world.emulator().add_fault(Fault::on(Operation::Delete, slow(50)));
-    removals(&world, world.namespace(), testbed::SECRET, &names("gate", 1)).await?;
-    until_deleted(&world, "gate-00@contoso.com", 1).await?;
-    removals(&world, world.namespace(), "twin", &names("first", 1)).await?;
-    eventually("the first one waits", SOON, || async {
-        let metrics = world.metrics().await.unwrap_or_default();
-        if metrics.contains("workqueue_depth{name=\"photoremoval\"} 1\n") { Ok(()) } else { Err(metrics) }
-    })
-    .await?;
+    queue_behind_a_gate(&world, world.namespace(), world.namespace(), "twin").await?;
     removals(&world, world.namespace(), testbed::SECRET, &names("later", 20)).await?;
     world.wait_for_all(SOON).await?;
     let order = order(&world);
@@ -145,6 +152,24 @@ async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -
         place.is_some_and(|place| place <= 3),
         "expected the first to be served first, came at {place:?}: {order:?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_object_whose_secret_cannot_be_read_when_its_turn_has_come_holds_up_nobody_else() -> Outcome {
+    let one_at_a_time = |config: &mut Config| config.max_in_flight = 1;
+    let world = World::builder().namespaces(2).faulty_api().config(one_at_a_time).start().await?;
+    let [healthy, failing] = [world.namespaces()[0].clone(), world.namespaces()[1].clone()];
+    queue_behind_a_gate(&world, &healthy, &failing, testbed::SECRET).await?;
+    let secrets = Matcher::any().containing(&format!("/namespaces/{failing}/secrets/"));
+    let refused = world.api().inject(secrets, testbed::Fault::Status(StatusCode::INTERNAL_SERVER_ERROR));
+    removals(&world, &healthy, testbed::SECRET, &names("free", 3)).await?;
+    for name in names("free", 3) {
+        world.wait_for_reason(&name, Reason::Removed).await?;
+    }
+    assert!(refused.hits() > 0, "the other Secret was to be looked at");
+    refused.end();
+    world.wait_for_all(SOON).await?;
     Ok(())
 }
 

@@ -152,7 +152,7 @@ fn faults(
 ) -> Vec<String> {
     let (tenant, client, _) = world.credential();
     let matcher = Matcher::of(Operation::Delete).about(about);
-    let last_sent = requests.iter().filter(|request| request.is(&matcher)).next_back();
+    let last_sent = requests.iter().rfind(|request| request.is(&matcher));
     let last_sent = last_sent.map(|request| request.header("client-request-id").to_owned());
     let last = status.last_attempt.as_ref();
     let first = status.conditions.first();

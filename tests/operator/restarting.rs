@@ -44,16 +44,15 @@ async fn a_pause_goes_on_over_a_restart_for_every_object_of_the_credential() -> 
         world.user(&user);
         world.remove(&format!("user-{number}"), &user).await?;
     }
-    world.emulator().add_fault(Fault::on(Operation::Delete, known("429 Retry-After date in the future")).times(1));
-    let throttled =
-        Fault::on(Operation::Delete, emulator::FaultKind::throttled(Some(emulator::RetryAfter::seconds(3))));
-    world.emulator().clear_faults();
-    world.emulator().add_fault(throttled.times(1));
+    let throttled = FaultKind::throttled(Some(RetryAfter::seconds(3)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, throttled).times(1));
     world.start_operator().await?;
     eventually("an object is throttled", SOON, || async {
         let all = world.all().await.unwrap_or_default();
-        let met =
-            all.iter().any(|one| one.status.as_ref().and_then(|status| status.reason()) == Some(Reason::Throttled));
+        let met = all.iter().any(|one| {
+            one.status.as_ref().and_then(photo_removal_operator::api::PhotoRemovalStatus::reason)
+                == Some(Reason::Throttled)
+        });
         met.then_some(())
     })
     .await?;
@@ -81,7 +80,7 @@ async fn a_count_of_refusals_goes_on_over_a_restart() -> Outcome {
         world.wait_for("jane", &format!("{failures} failures"), |status| status.failures >= failures).await?;
         world.restart_operator().await?;
     }
-    let status = world.wait_for("jane", "Stalled", |status| status.is_stalled()).await?;
+    let status = world.wait_for("jane", "Stalled", photo_removal_operator::api::PhotoRemovalStatus::is_stalled).await?;
     assert_eq!((status.attempts, deletes(&world, USER)), (5, 5), "attempts and DELETEs: {status:?}");
     Ok(())
 }

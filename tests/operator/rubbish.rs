@@ -214,7 +214,10 @@ async fn stored_objects_that_do_not_fit_the_schema_say_so_and_stop_nobody() -> O
         let told = || async { world.events_of(name).await.ok().filter(|events| !events.is_empty()) };
         eventually("its event, the last that is said of it", SOON, told).await?;
     }
-    stays("calls about objects that do not fit", || world.api().seen().len()).await;
+    stays("calls about objects that do not fit", || {
+        world.api().seen().into_iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect::<Vec<_>>()
+    })
+    .await;
     assert_eq!(world.ask("/readyz").await?.0, 200, "/readyz");
     Ok(())
 }

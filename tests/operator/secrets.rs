@@ -110,7 +110,9 @@ async fn one_trailing_newline_is_no_part_of_a_value() -> Outcome {
     let world = World::start().await?;
     world.user(USER);
     let mut data = world.good_secret();
-    data.iter_mut().for_each(|(_, value)| value.push(b'\n'));
+    for (_, value) in &mut data {
+        value.push(b'\n');
+    }
     world.put_secret(world.namespace(), testbed::SECRET, &data).await?;
     world.remove("jane", USER).await?;
     world.wait_for_reason("jane", Reason::Removed).await?;
@@ -129,7 +131,7 @@ async fn a_broken_secret_costs_one_look_a_time_however_many_objects_wait_for_it(
     }
     world.start_operator().await?;
     for object in world.wait_for_all(testbed::SOON).await? {
-        let reason = object.status.as_ref().and_then(|status| status.reason());
+        let reason = object.status.as_ref().and_then(photo_removal_operator::api::PhotoRemovalStatus::reason);
         assert_eq!(reason, Some(Reason::CredentialInvalid), "{:?}", object.metadata.name);
     }
     let told = || (calls(&world, "PUT", "/status"), calls(&world, "POST", "/events"));

@@ -63,8 +63,8 @@ async fn play((name, said, expected): Row) -> Result<(), String> {
             if said.is_none_or(|said| said > 5.0) { expected.expect(&world, "jane", USER).await } else { Ok(()) };
         let wait = next.zip(last).map(|(next, last)| next.duration_since(last).as_secs_f64());
         // A date has whole seconds, so what is left of the present one may be missing.
-        let (least, most) = said.map_or((1800.0, 3600.5), |said| (said - 1.0, said + 0.5));
-        let fits = wait.is_some_and(|wait| (least..=most).contains(&wait));
+        let (from, to) = said.map_or((1800.0, 3600.5), |said| (said - 1.0, said + 0.5));
+        let fits = wait.is_some_and(|wait| (from..=to).contains(&wait));
         Ok::<_, testbed::Error>(came.and(if fits { Ok(()) } else { Err(format!("{said:?} said, {wait:?} waited")) }))
     };
     let came = played.await.unwrap_or_else(|error| Err(error.to_string()));
@@ -134,7 +134,10 @@ async fn only_the_object_that_met_it_says_that_the_credential_is_throttled() -> 
         async move {
             let all = world.all().await.unwrap_or_default();
             all.iter()
-                .filter(|object| object.status.as_ref().and_then(|status| status.reason()) == Some(reason))
+                .filter(|object| {
+                    object.status.as_ref().and_then(photo_removal_operator::api::PhotoRemovalStatus::reason)
+                        == Some(reason)
+                })
                 .count()
         }
     };

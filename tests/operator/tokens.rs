@@ -136,7 +136,7 @@ async fn denied_objects_do_not_each_fetch_a_token() -> Outcome {
         world.remove(&format!("user-{number}"), &user).await?;
     }
     for object in world.wait_for_all(testbed::SOON).await? {
-        let reason = object.status.as_ref().and_then(|status| status.reason());
+        let reason = object.status.as_ref().and_then(photo_removal_operator::api::PhotoRemovalStatus::reason);
         assert_eq!(reason, Some(Reason::PermissionDenied), "{:?}", object.metadata.name);
     }
     assert_eq!(sign_ins(&world), 2, "token requests");

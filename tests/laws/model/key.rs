@@ -13,6 +13,7 @@ use super::world::{Stored, Task, World};
 /// A time, by whether it has come and whether it comes before the API server's next attempt.
 type When = Option<(bool, Option<Ordering>)>;
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(PartialEq, Hash)]
 struct ObjectKey<'a> {
     is_current: bool,

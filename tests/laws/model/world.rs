@@ -77,6 +77,7 @@ pub(super) enum Breach {
     IdleWrite,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) now: Timestamp,
