@@ -49,6 +49,8 @@ impl Credentials {
     /// The credential, if it is signed in. Otherwise the object is woken when that changes.
     pub(super) fn ask(&self, source: &Source, who: &ObjectRef) -> View {
         let mut desks = self.shared.lock();
+        // With another credential it does not wait for the old one any more.
+        desks.iter_mut().filter(|(other, _)| *other != source).for_each(|(_, desk)| desk.forget(who));
         let desk = desks.entry(source.clone()).or_default();
         let view = desk.ask(who, clock::now());
         self.serve_if_wanted(desk, source);

@@ -71,7 +71,12 @@ impl<T: Waiter> Pacing<T> {
     /// Comes for a slot; without one, the waiter is queued in its lane and will be woken.
     #[must_use]
     pub fn enter(&self, account: &Account, lane: &str, waiter: &T) -> Option<Permit<T>> {
-        let entry = self.governed(&mut self.lock(), account).governor.enter(lane, waiter, clock::now());
+        let (entry, left) = {
+            let mut governors = self.lock();
+            let left = forget_but_at(&mut governors, Some(account), waiter);
+            (self.governed(&mut governors, account).governor.enter(lane, waiter, clock::now()), left)
+        };
+        self.call_up_all(&left);
         match entry {
             Entry::Granted => Some(Permit { pacing: self.clone(), account: account.clone() }),
             Entry::Queued => None,
@@ -80,16 +85,8 @@ impl<T: Waiter> Pacing<T> {
 
     /// Whoever it is does not want a slot any more, of whichever credential.
     pub fn forget(&self, waiter: &T) {
-        let keys: Vec<Account> = {
-            let mut governors = self.lock();
-            governors
-                .iter_mut()
-                .filter_map(|(account, on)| on.governor.forget(waiter).then(|| account.clone()))
-                .collect()
-        };
-        for account in &keys {
-            self.call_up(account);
-        }
+        let left = forget_but_at(&mut self.lock(), None, waiter);
+        self.call_up_all(&left);
     }
 
     /// Lets no request of that credential go before that time.
@@ -112,6 +109,12 @@ impl<T: Waiter> Pacing<T> {
     fn lock(&self) -> MutexGuard<'_, HashMap<Account, Governed<T>>> {
         // A panic elsewhere leaves the governors as they were: every change to them is a single call.
         self.inner.governors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call_up_all(&self, accounts: &[Account]) {
+        for account in accounts {
+            self.call_up(account);
+        }
     }
 
     fn call_up(&self, account: &Account) {
@@ -155,6 +158,17 @@ impl<T: Waiter> Pacing<T> {
         on.timer = rest.is_some();
         rest
     }
+}
+
+/// Takes a waiter out of every queue but that account's; returns the accounts that had it. A waiter wants one slot: with
+/// another credential it leaves the queue of the old one.
+fn forget_but_at<T: Waiter>(
+    governors: &mut HashMap<Account, Governed<T>>,
+    kept: Option<&Account>,
+    waiter: &T,
+) -> Vec<Account> {
+    let others = governors.iter_mut().filter(|(account, _)| Some(*account) != kept);
+    others.filter_map(|(account, on)| on.governor.forget(waiter).then(|| account.clone())).collect()
 }
 
 impl<T: Waiter> Permit<T> {
