@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use photo_removal_operator::cli::{self, Command, Config};
 use photo_removal_operator::{api, operator, telemetry};
 use tokio::net::TcpListener;
@@ -34,8 +34,9 @@ async fn run(config: Config) -> Result<()> {
     telemetry::start(config.log_format, &config.log_filter)?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
-    let cluster =
-        kube::Config::infer().await.context("no cluster was found: neither a kubeconfig nor a ServiceAccount")?;
+    let cluster = kube::Config::infer()
+        .await
+        .map_err(|error| anyhow!("no cluster was found; set KUBECONFIG, or run in a pod: {error}"))?;
     let listener =
         TcpListener::bind(config.http).await.with_context(|| format!("{} cannot be listened on", config.http))?;
     operator::run(config, cluster, listener, instance(), shutdown).await?;

@@ -6,7 +6,7 @@ use kube::runtime::controller::Action;
 use serde_json::Value;
 
 use super::context::{Context, Kept, seen};
-use super::reconcile::Error;
+use super::error::Error;
 use crate::api::{Category, PhotoRemoval, PhotoRemovalStatus, Reason, condition};
 use crate::clock;
 use crate::cluster::{Live, Note, ObjectRef, WriteError, publish};
@@ -55,7 +55,8 @@ pub(super) async fn keep_the_rest(context: &Context) {
 async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kept) -> Result<Action, Error> {
     for _ in 0..CONFLICTS {
         if !live.is(&kept.uid) {
-            return Ok(Action::await_change());
+            // Of another object of the same name, and nobody's any more; this one is to be looked at for itself.
+            return Ok(Action::requeue(Duration::ZERO));
         }
         let Ok(object) = &live.object else { return Ok(Action::await_change()) };
         let status = record(&seen(object), &kept.brought, &context.policy, clock::now());

@@ -8,6 +8,7 @@ mod attempt;
 mod context;
 mod credentials;
 mod desk;
+mod error;
 mod keep;
 mod observe;
 mod reconcile;

@@ -6,48 +6,23 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::runtime::controller::Action;
 
 use super::attempt::Try;
 use super::context::{Context, Kept, seen};
 use super::desk::View;
+use super::error::Error;
 use super::keep::{keep, keep_late, settle, settle_unreadable};
 use super::session::{Session, Source};
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal};
 use crate::clock::{self, Stopwatch};
-use crate::cluster::{CallError, Live, ObjectRef, Stored};
+use crate::cluster::{Live, ObjectRef, Stored};
 use crate::lifecycle::{Backoff, Brought, Seed, Step, Trouble, decide, record, unreadable};
 use crate::metrics::Reconciled;
 use crate::pacing::Permit;
 
 /// The wait after a reconcile that failed. Kubernetes' own troubles are short or long, rarely in between.
 const AFTER_FAILURE: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60) };
-
-/// Why a reconcile came to nothing. It is tried again; the object's status does not speak of it, since it could not be
-/// written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    /// The API server did not do what it was asked.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// Others write to the object all the time.
-    #[error("the status could not be written, since the object changes all the time")]
-    Contended,
-    /// A fault in the operator.
-    #[error("the reconcile panicked")]
-    Panicked,
-}
-
-impl Error {
-    fn category(&self) -> &'static str {
-        match self {
-            Self::Call(error) => error.category(),
-            Self::Contended => "Contended",
-            Self::Panicked => "Panicked",
-        }
-    }
-}
 
 /// Looks at one object. A panic ends this look only: kube would end the operator with it.
 pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Result<Action, Error> {
@@ -91,8 +66,8 @@ pub(super) fn after_failure(object: Arc<Stored>, error: &Error, context: Arc<Con
 
 /// What calls anybody is boxed: most looks end without a call, and a thousand of them may be under way.
 async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Action, Error> {
-    // What is left of another object of the same name is nobody's any more.
-    if let Some(kept) = context.outbox.take(who).filter(|kept| object.meta().uid.as_ref() == Some(&kept.uid)) {
+    // Whose it is only a live read tells: the watch may lag behind by a whole object of the same name.
+    if let Some(kept) = context.outbox.take(who) {
         return Box::pin(keep_late(context, who, kept)).await;
     }
     let object = match &object.0 {

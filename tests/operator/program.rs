@@ -146,3 +146,15 @@ fn the_program_prints_its_definition() {
     let expected = photo_removal_operator::api::crd_yaml().expect("the definition as YAML");
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stdout).into_owned()), (Some(0), expected));
 }
+
+/// What every test of this binary rests on: the operator may do what the chart lets it do, and nothing else.
+#[test]
+fn the_operator_under_test_has_exactly_the_rights_that_the_chart_gives() {
+    let rendered = testbed::chart::render(&serde_json::json!({}), "release", "operators").expect("the chart");
+    let documents = testbed::chart::documents(&rendered).expect("YAML");
+    let role = documents.iter().find(|document| document["kind"] == "ClusterRole").expect("a ClusterRole");
+    let expected = testbed::OPERATOR_RULES.map(
+        |(group, resource, verbs)| serde_json::json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}),
+    );
+    assert_eq!(role["rules"], serde_json::json!(expected));
+}
