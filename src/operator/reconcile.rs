@@ -97,8 +97,10 @@ async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, contex
     let source = source(who, &removal);
     let session = match context.credentials.ask(&source, who) {
         View::Ready(session) => session,
-        // Whoever stands in the queue keeps the place: it is a moment, as a rule.
-        View::Coming => return Ok(Action::await_change()),
+        View::Coming => {
+            context.pacing.step_aside(who);
+            return Ok(Action::await_change());
+        }
         View::Trouble(trouble) => {
             context.pacing.forget(who);
             return tell(object, trouble, context).await;

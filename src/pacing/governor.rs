@@ -26,6 +26,8 @@ pub struct Governor<T> {
     held: usize,
     /// Those whose turn has come and who have not come for their slot yet.
     called: HashSet<T>,
+    /// Those whose turn had come when they could not go, and who come first when they can.
+    aside: HashSet<T>,
     turns: Turns<T>,
     paused_until: Option<Timestamp>,
     /// Throttled answers in a row that did not say how long to wait.
@@ -36,7 +38,15 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     /// A governor that lets that many requests be in flight.
     #[must_use]
     pub fn new(window: usize) -> Self {
-        Self { window, held: 0, called: HashSet::new(), turns: Turns::default(), paused_until: None, throttles: 0 }
+        Self {
+            window,
+            held: 0,
+            called: HashSet::new(),
+            aside: HashSet::new(),
+            turns: Turns::default(),
+            paused_until: None,
+            throttles: 0,
+        }
     }
 
     /// Comes for a slot. Nobody overtakes those who wait already.
@@ -48,12 +58,28 @@ impl<T: Clone + Eq + Hash> Governor<T> {
             self.called.remove(waiter);
             return Entry::Granted;
         }
-        if self.turns.is_empty() && self.has_room(now) {
+        let comes_back = self.aside.remove(waiter);
+        if (comes_back || self.turns.is_empty()) && self.has_room(now) {
             self.held += 1;
             return Entry::Granted;
         }
-        self.turns.join(lane, waiter.clone());
+        if comes_back {
+            self.turns.join_first(lane, waiter.clone());
+        } else {
+            self.turns.join(lane, waiter.clone());
+        }
         Entry::Queued
+    }
+
+    /// Somebody whose turn has come cannot go yet: the slot goes to the next one, and whoever steps aside comes first on
+    /// coming back. True if there is a slot to give away; who only waits goes on waiting.
+    pub fn step_aside(&mut self, waiter: &T) -> bool {
+        let was_called = self.called.remove(waiter);
+        if was_called {
+            self.release();
+            self.aside.insert(waiter.clone());
+        }
+        was_called
     }
 
     /// Gives a slot back.
@@ -86,6 +112,7 @@ impl<T: Clone + Eq + Hash> Governor<T> {
         if was_called {
             self.release();
         }
+        self.aside.remove(waiter);
         self.turns.leave(waiter) || was_called
     }
 
@@ -142,7 +169,11 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     /// Whether nothing would be lost if it were made anew.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.held == 0 && self.turns.is_empty() && self.paused_until.is_none() && self.throttles == 0
+        self.held == 0
+            && self.aside.is_empty()
+            && self.turns.is_empty()
+            && self.paused_until.is_none()
+            && self.throttles == 0
     }
 
     fn has_room(&self, now: Timestamp) -> bool {

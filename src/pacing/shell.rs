@@ -89,6 +89,17 @@ impl<T: Waiter> Pacing<T> {
         self.call_up_all(&left);
     }
 
+    /// Whoever it is cannot go yet, though the turn may have come: see [`Governor::step_aside`].
+    pub fn step_aside(&self, waiter: &T) {
+        let left: Vec<_> = {
+            let mut governors = self.lock();
+            let at =
+                |(account, on): (&Account, &mut Governed<T>)| on.governor.step_aside(waiter).then(|| account.clone());
+            governors.iter_mut().filter_map(at).collect()
+        };
+        self.call_up_all(&left);
+    }
+
     /// Lets no request of that credential go before that time.
     pub fn pause(&self, account: &Account, until: Timestamp) {
         self.governed(&mut self.lock(), account).governor.pause(until);

@@ -31,6 +31,16 @@ impl<T: Clone + Eq + Hash> Turns<T> {
         queue.push_back(waiter);
     }
 
+    /// Queues at the head of the lane, and the lane before all others: for whoever had a turn and could not take it.
+    pub fn join_first(&mut self, lane: &str, waiter: T) {
+        if !self.waiting.insert(waiter.clone()) {
+            return;
+        }
+        self.order.retain(|other| other != lane);
+        self.order.push_front(lane.to_owned());
+        self.lanes.entry(lane.to_owned()).or_default().push_front(waiter);
+    }
+
     /// The first of the lane whose turn it is; that lane then goes to the end.
     pub fn call(&mut self) -> Option<T> {
         let lane = self.order.pop_front()?;

@@ -17,6 +17,8 @@ enum Happens {
     /// One of those that hold a slot gives it back.
     Leaves,
     Forgotten(u8),
+    /// Cannot go yet, whether it waits or was called.
+    StepsAside(u8),
     Throttled(Option<u8>),
     /// So many seconds pass, and whoever's turn it is is called.
     Later(u8),
@@ -27,6 +29,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => (0..20_u8).prop_map(Happens::Comes),
         3 => Just(Happens::Leaves),
         1 => (0..20_u8).prop_map(Happens::Forgotten),
+        2 => (0..20_u8).prop_map(Happens::StepsAside),
         1 => proptest::option::of(0..30_u8).prop_map(Happens::Throttled),
         3 => (0..20_u8).prop_map(Happens::Later),
     ]
@@ -63,6 +66,10 @@ proptest! {
                 },
                 Happens::Leaves => if holding.pop().is_some() { governor.release() },
                 Happens::Forgotten(waiter) => { governor.forget(&waiter); wanting.remove(&waiter); called_before.remove(&waiter); }
+                Happens::StepsAside(waiter) => if governor.step_aside(&waiter) {
+                    prop_assert!(called_before.remove(&waiter), "only who was called has a turn to give away");
+                    wanting.remove(&waiter);
+                }
                 Happens::Throttled(said) => {
                     let said = said.map(|seconds| Duration::from_secs(seconds.into()));
                     let until = governor.throttled(said, &BACKOFF, Seed("x"), now);
