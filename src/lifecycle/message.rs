@@ -52,8 +52,8 @@ pub(super) fn not_found(target: &TargetSpec) -> String {
         ),
     );
     format!(
-        "There is no such {kind} in the tenant. Check spec.target ({hint}); the operator looks again, at the latest \
-         every hour."
+        "There is no such {kind} in the tenant. Check spec.target ({hint}); the operator looks again by \
+         itself."
     )
 }
 

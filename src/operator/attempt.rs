@@ -184,6 +184,6 @@ fn whole_seconds(duration: std::time::Duration) -> i64 {
 fn refused_by_graph() -> Trouble {
     let message = "Microsoft Graph refuses the access token that Microsoft Entra issued for this credential. Check \
                    that the application belongs to the tenant and to the cloud of spec.cloud; the operator looks again \
-                   when the Secret changes, and at the latest every hour.";
+                   when the Secret changes, and by itself ever less often.";
     Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
 }
