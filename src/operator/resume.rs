@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use kube::runtime::reflector::Store;
+use tokio::sync::Barrier;
 
 use super::context::seen;
 use super::credentials::Credentials;
@@ -20,6 +21,17 @@ use crate::pacing::{Account, Pacing};
 
 /// An API server that does not hand out the Secrets in this time does not hold up the objects of other credentials.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the first objects of one watch wait for the first lists of the others, whose pauses may concern them. Lists
+/// that work are done in a moment; one that fails must not hold up the rest.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// Waits until every watch has taken up its pauses.
+pub(super) async fn together(all: &Barrier) {
+    if tokio::time::timeout(TOGETHER, all.wait()).await.is_err() {
+        tracing::warn!("not every namespace could be listed; the pauses that were met there are not known yet");
+    }
+}
 
 pub(super) async fn resume(store: &Store<Stored>, credentials: &Credentials, pacing: &Pacing<ObjectRef>) {
     let pauses = pauses(store, clock::now());

@@ -10,6 +10,7 @@ use kube::runtime::Controller;
 use kube::runtime::controller::{self, Error as ControllerError};
 use kube::runtime::reflector::Store;
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, Outbox, Strikes, Told};
@@ -18,7 +19,7 @@ use super::desk::Rhythm;
 use super::keep::keep_the_rest;
 use super::observe::snapshot;
 use super::reconcile::{after_failure, reconcile};
-use super::resume::resume;
+use super::resume::{resume, together};
 use super::wake::{Calls, Wake};
 use crate::cli::Config;
 use crate::cluster::{Hooks, ObjectRef, Removals, Scope, Stored, client, watch};
@@ -77,7 +78,7 @@ pub async fn run(
     let (wake, calls) = Wake::new(&scopes);
     let context = Arc::new(context(&config, client.clone(), instance, wake, metrics.clone(), shutdown.clone())?);
 
-    let hooks = hooks(&context);
+    let hooks = hooks(&context, scopes.len());
     let watches = scopes.iter().map(|scope| watch(client.clone(), scope, health.clone(), hooks.clone()));
     let (stores, streams): (Vec<_>, Vec<_>) = watches.unzip();
     let (seen, pacing) = (stores.clone(), context.pacing.clone());
@@ -142,12 +143,16 @@ fn scopes(config: &Config) -> Vec<Scope> {
     config.namespaces.iter().cloned().map(Some).map(scope).collect()
 }
 
-fn hooks(context: &Arc<Context>) -> Hooks {
+fn hooks(context: &Arc<Context>, watches: usize) -> Hooks {
     let (resumed, told) = (Arc::clone(context), Arc::clone(context));
+    let all = Arc::new(Barrier::new(watches));
     Hooks {
         first_list: Arc::new(move |store| {
-            let context = Arc::clone(&resumed);
-            Box::pin(async move { resume(&store, &context.credentials, &context.pacing).await })
+            let (context, all) = (Arc::clone(&resumed), Arc::clone(&all));
+            Box::pin(async move {
+                resume(&store, &context.credentials, &context.pacing).await;
+                together(&all).await;
+            })
         }),
         gone: Arc::new(move |who: &ObjectRef| told.gone(who)),
     }

@@ -103,3 +103,24 @@ async fn a_stop_lets_a_running_request_end_and_writes_down_what_it_brought() -> 
     assert_eq!(deletes(&world, USER), 1, "DELETEs");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -> Outcome {
+    let world = World::builder().namespaces(2).start().await?;
+    let pause = FaultKind::throttled(Some(RetryAfter::seconds(4)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, pause).about(USER).times(1));
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::Throttled).await?;
+    world.stop_operator().await?;
+
+    let other = "john.doe@contoso.com";
+    world.user(other);
+    let mut manifest = world.manifest("john", other);
+    manifest["metadata"]["namespace"] = world.namespaces()[1].clone().into();
+    world.apply(&manifest).await?;
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    assert_eq!(world.emulator().early_returns(), 0, "requests before the pause was over");
+    Ok(())
+}

@@ -152,7 +152,7 @@ fn as_pod(mut template: Value) -> Value {
 #[test]
 fn only_values_that_are_set_become_flags() -> Outcome {
     let arguments = |values: Value| Ok::<_, testbed::Error>(pod(&values)?["spec"]["containers"][0]["args"].clone());
-    assert_eq!(arguments(json!({}))?, json!(["run", "--http=0.0.0.0:8080"]));
+    assert_eq!(arguments(json!({}))?, json!(["run", "--http=0.0.0.0:8080", "--log-format=json"]));
     assert_eq!(arguments(json!({"watchNamespaces": ["a", "b"]}))?[2], "--namespaces=a,b");
     let expected = json!([
         "run",
