@@ -24,16 +24,16 @@ Let the one on hold go on:
 
   kubectl patch photoremoval suspended --type=merge -p '{{"spec":{{"suspend":false}}}}'
 
-Remove a photo yourself:
+Remove a photo yourself (not indented, so that it can be pasted):
 
-  kubectl apply -f - <<'END'
-  apiVersion: photoremoval.dev/v1alpha1
-  kind: PhotoRemoval
-  metadata: {{name: visitor}}
-  spec:
-    target: {{user: {SPARE}}}
-    credentials: {{secretRef: {{name: contoso-graph}}}}
-  END
+kubectl apply -f - <<'END'
+apiVersion: photoremoval.dev/v1alpha1
+kind: PhotoRemoval
+metadata: {{name: visitor}}
+spec:
+  target: {{user: {SPARE}}}
+  credentials: {{secretRef: {{name: contoso-graph}}}}
+END
 
 The operator's log     {log}
 Microsoft's side       curl {control}state (and {control}requests)
