@@ -1,6 +1,6 @@
 //! What the API server takes and what it refuses, and in which words.
 
-use photo_removal_operator::api::{self, PhotoRemovalSpec};
+use photo_removal_operator::api;
 use serde_json::{Value, json};
 use testbed::{ControlPlane, Output, SOON, eventually, shared};
 
@@ -120,69 +120,5 @@ async fn target_and_cloud_cannot_be_changed_and_the_rest_can() -> Outcome {
         assert!(said.contains(expected), "of {change} wanted {expected:?}, got {said}");
     }
     patch(json!({"spec": {"suspend": true, "credentials": {"secretRef": {"name": "other"}}}})).await?.ok()?;
-    Ok(())
-}
-
-/// The program checks again what an older definition may have let in: the two must agree on every name.
-#[tokio::test]
-async fn the_api_server_and_the_program_agree_on_names() -> Outcome {
-    let (plane, namespace) = served("agrees").await?;
-    let long = |length: usize| format!("{}@contoso.com", "a".repeat(length - "@contoso.com".len()));
-    let users = [
-        "a@contoso.com".to_owned(),
-        "A.B'c-d_e!f#g^h~i$j@contoso.com".to_owned(),
-        "$a@contoso.com".to_owned(),
-        "guest_fabrikam.com#EXT#@contoso.onmicrosoft.com".to_owned(),
-        "a@contoso.com\n".to_owned(),
-        "\na@contoso.com".to_owned(),
-        " a@contoso.com".to_owned(),
-        "a b@contoso.com".to_owned(),
-        "a\"b@contoso.com".to_owned(),
-        "ä@contoso.com".to_owned(),
-        "a@cöntoso.com".to_owned(),
-        "a@xn--cntoso.contoso.com".to_owned(),
-        "@contoso.com".to_owned(),
-        "a@".to_owned(),
-        "a@.com".to_owned(),
-        "a@contoso..com".to_owned(),
-        "a@contoso.com.".to_owned(),
-        "a@-contoso.com".to_owned(),
-        "a@contoso-.com".to_owned(),
-        "a@con_toso.com".to_owned(),
-        format!("a@{}.com", "b".repeat(63)),
-        format!("a@{}.com", "b".repeat(64)),
-        "a+b@contoso.com".to_owned(),
-        ".".to_owned(),
-        "..".to_owned(),
-        "..@contoso.com".to_owned(),
-        "me".to_owned(),
-        long(256),
-        long(257),
-        GUID.to_owned(),
-        GUID.to_uppercase(),
-        GUID.replace('-', ""),
-        format!("{{{GUID}}}"),
-        format!("urn:uuid:{GUID}"),
-        format!("{GUID}\n"),
-    ];
-    for user in users {
-        agree(plane, &namespace, &with(json!({"user": user}), secret())).await?;
-    }
-    for group in [GUID.to_owned(), GUID.replace('-', ""), "a@contoso.com".to_owned(), format!("{GUID}\n")] {
-        agree(plane, &namespace, &with(json!({"group": group}), secret())).await?;
-    }
-    for name in ["a", "a.b", "a-b", "-a", "a-", "a..b", ".a", "A", "a_b", "a/b", "a\n", ""] {
-        agree(plane, &namespace, &with(user(), json!({"secretRef": {"name": name}}))).await?;
-    }
-    for tenant in [GUID, "consumers", "Contoso.COM", "common", "contoso.com\n", "a..b", "https://contoso.com", ""] {
-        agree(plane, &namespace, &with(user(), json!({"secretRef": {"name": "x"}, "tenantId": tenant}))).await?;
-    }
-    Ok(())
-}
-
-async fn agree(plane: &ControlPlane, namespace: &str, spec: &Value) -> Outcome {
-    let taken = create(plane, namespace, spec).await?.status.success();
-    let understood = serde_json::from_value::<PhotoRemovalSpec>(spec.clone())?.parse();
-    assert_eq!(taken, understood.is_ok(), "of {spec} the API server says {taken}, the program {understood:?}");
     Ok(())
 }
