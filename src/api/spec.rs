@@ -109,13 +109,13 @@ pub struct TargetSpec {
     /// characters. Example: `leaver@contoso.com`, or `guest_fabrikam.com#EXT#@contoso.com` for a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^[A-Za-z0-9\\'._!#^~$-]+@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("user must be an object id (a GUID) or a user principal name such as leaver@contoso.com, made of letters, digits and ' . - _ ! # ^ ~ $ before the @"))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^[A-Za-z0-9\\'._!#^~$-]+@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$') && self.size() - self.indexOf('@') <= 254").message("user must be an object id (a GUID) or a user principal name such as leaver@contoso.com, made of letters, digits and ' . - _ ! # ^ ~ $ before the @"))]
     pub user: Option<String>,
 
     /// A Microsoft 365 group, by its object id (a GUID); its name or address will not do.
     /// Example: `9c1d0f6e-2b7a-4f0c-9d55-6a1c7f1b2e3d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
+    #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("group must be an object id (a GUID)"))]
     pub group: Option<String>,
 }
@@ -134,13 +134,13 @@ pub struct CredentialsSpec {
     /// the Secret's `AZURE_TENANT_ID`, over which it wins. Example: `contoso.onmicrosoft.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new("self == 'consumers' || self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers"))]
+    #[x_kube(validation = Rule::new("self.lowerAscii() == 'consumers' || self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers"))]
     pub tenant_id: Option<String>,
 
     /// The Microsoft Entra application (client) id, a GUID. Default: the Secret's `AZURE_CLIENT_ID`, over which it wins.
     /// Example: `2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
+    #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("clientId must be a GUID"))]
     pub client_id: Option<String>,
 }

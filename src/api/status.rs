@@ -86,7 +86,8 @@ impl PhotoRemovalStatus {
     };
 }
 
-/// What became of the photo.
+/// What became of the photo: Removed (Microsoft Graph said it removed it) or AlreadyAbsent (there was none). Absent until
+/// known; never changes afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Outcome {
     /// Microsoft Graph answered the DELETE with success.

@@ -82,6 +82,7 @@ async fn users_at_the_limits_of_length() -> Outcome {
         (format!("a@{}.com", "b".repeat(63)), Yes),
         (format!("a@{}.com", "b".repeat(64)), No),
         (format!("a@{}", domain(253)), Yes),
+        (format!("a@{}", domain(254)), No),
         // As many characters as the longest name, but of more bytes.
         (format!("{}@contoso.com", "\u{e9}".repeat(244)), No),
     ];
@@ -118,6 +119,7 @@ async fn tenants() -> Outcome {
         ("contoso.onmicrosoft.com", Yes),
         ("CONTOSO.com", Yes),
         ("consumers", Yes),
+        ("Consumers", Yes),
         ("common", No),
         ("organizations", No),
         ("contoso", No),

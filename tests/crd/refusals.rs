@@ -24,6 +24,7 @@ async fn a_refusal_names_the_field_and_says_what_it_takes() -> Outcome {
         (with_user("leaver"), "spec.target.user", USER),
         (with_user(""), "spec.target.user", USER),
         (with_group("all-staff@contoso.com"), "spec.target.group", GROUP),
+        (with_group("all-staff-newsletter@contoso.onmicrosoft.com"), "spec.target.group", GROUP),
         (with_group(""), "spec.target.group", GROUP),
         (json!({"target": {}, "credentials": secret("graph")}), "spec.target", ONE_TARGET),
         (both, "spec.target", ONE_TARGET),
