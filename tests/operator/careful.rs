@@ -86,19 +86,6 @@ async fn a_change_that_is_seen_live_and_not_yet_by_the_watch_does_not_make_a_loo
     world.edit("jane", &json!({"spec": {"credentials": {"secretRef": {"name": "not-there"}}}})).await?;
     nothing_is_sent(&world).await?;
     let reads = calls(&world, "GET", "/photoremovals/jane");
-    println!(
-        "READS {reads} {}",
-        world
-            .metrics()
-            .await?
-            .lines()
-            .filter(|l| l.contains("reconcile_total") || l.contains("workqueue") || l.contains("active_w"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
-    for s in world.api().seen() {
-        println!("{s:?}");
-    }
     assert!(reads < 10, "{reads} live reads of one object in about two seconds");
     Ok(())
 }

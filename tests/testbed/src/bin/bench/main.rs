@@ -77,13 +77,14 @@ async fn main() -> ExitCode {
 async fn measure(size: Size) -> Result<Report> {
     let field = Field::prepare().await?;
     let mut report = Report::default();
+    // First, while these are the only objects there are.
+    eprintln!("{} finished objects, and then {} s of nothing ...", size.finished, size.idle.as_secs());
+    report.idle = Some(operator::rest(&field, size.finished, size.idle).await?);
     for round in 1..=2 {
         eprintln!("round {round}: the floor, {} removals ...", size.removals);
         report.floor.push(floor::run(&field, &format!("floor-{round}"), size.removals).await?);
         eprintln!("round {round}: the operator, {} removals ...", size.removals);
         report.operator.push(operator::remove(&field, &format!("operator-{round}"), size.removals).await?);
     }
-    eprintln!("{} finished objects, and then {} s of nothing ...", size.finished, size.idle.as_secs());
-    report.idle = Some(operator::rest(&field, size.finished, size.idle).await?);
     Ok(report)
 }

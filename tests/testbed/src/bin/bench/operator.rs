@@ -26,8 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(300);
 pub(crate) struct Removed {
     /// A second, from the first DELETE to the last status.
     pub(crate) rate: f64,
-    /// Calls of the API server, beside lists and watches, for each removal.
+    /// Calls of the API server about removals and their events, beside lists and watches, for each removal.
     pub(crate) calls: f64,
+    /// Looks at the Secret: they belong to the credential, however many removals use it.
+    pub(crate) looks: usize,
     /// DELETEs for each removal.
     pub(crate) deletes: f64,
 }
@@ -40,14 +42,13 @@ pub(crate) struct Rest {
     /// The most it ever was, in MiB.
     pub(crate) peak: f64,
     pub(crate) idle: Duration,
-    /// Calls of the API server and of Microsoft's side meanwhile, beside lists and watches.
+    /// Calls of the API server and of Microsoft's side meanwhile, beside watches; lists that are made again count.
     pub(crate) calls: usize,
 }
 
 /// Has so many photos removed. Their Secret comes last, so that all are there when the work begins.
 pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Result<Removed> {
     field.plant(namespace, number).await?;
-    let before = calls(field)?.len();
     field.emulator.clear();
     let operator = Operator::start(field, Some(namespace)).await?;
     told(field, namespace, number, |status| {
@@ -55,19 +56,22 @@ pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Res
     })
     .await?;
     // Telling each once that there is no Secret is no part of a removal.
-    let told_calls = settled_calls(field).await? - before;
+    let before = settled_calls(field).await?.len();
     field.sign(namespace).await?;
     let deletes = Matcher::of(Operation::Delete);
     field.emulator.wait_for(|requests| requests.iter().any(|request| request.is(&deletes)), DEADLINE).await?;
     let began = Instant::now();
     told(field, namespace, number, |status| status.outcome.is_some()).await?;
     let took = began.elapsed();
-    let all_calls = settled_calls(field).await? - before - told_calls;
+    let mut calls = settled_calls(field).await?.split_off(before);
     drop(operator);
+    let looks = calls.iter().filter(|call| call.resource == "secrets").count();
+    calls.retain(|call| call.resource != "secrets" && call.verb != "list");
     #[allow(clippy::cast_precision_loss, reason = "some thousands")]
     Ok(Removed {
         rate: number as f64 / took.as_secs_f64(),
-        calls: all_calls as f64 / number as f64,
+        calls: calls.len() as f64 / number as f64,
+        looks,
         deletes: field.emulator.count(&deletes) as f64 / number as f64,
     })
 }
@@ -85,9 +89,9 @@ pub(crate) async fn rest(field: &Field, objects: usize, idle: Duration) -> Resul
     // Everything that was listed has been looked at: nothing is left of it but what is kept.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let resident = operator.memory("VmRSS")?;
-    let (before, asked) = (settled_calls(field).await?, field.emulator.requests().len());
+    let (before, asked) = (settled_calls(field).await?.len(), field.emulator.requests().len());
     tokio::time::sleep(idle).await;
-    let calls = settled_calls(field).await? - before + field.emulator.requests().len() - asked;
+    let calls = settled_calls(field).await?.len() - before + field.emulator.requests().len() - asked;
     Ok(Rest { objects, resident, peak: operator.memory("VmHWM")?, idle, calls })
 }
 
@@ -103,20 +107,20 @@ async fn told(field: &Field, namespace: &str, number: usize, is: impl Fn(&PhotoR
     Ok(eventually("every object gets there", DEADLINE, look).await?)
 }
 
-/// The operator's calls beside lists and watches.
+/// The operator's calls beside watches.
 fn calls(field: &Field) -> Result<Vec<AuditEntry>> {
     let mut entries = field.plane.audit()?;
-    entries.retain(|entry| entry.user == USER && !["list", "watch"].contains(&entry.verb.as_str()));
+    entries.retain(|entry| entry.user == USER && entry.verb != "watch");
     Ok(entries)
 }
 
-/// How many calls there are once no more are being written down.
-async fn settled_calls(field: &Field) -> Result<usize> {
-    let mut last = calls(field)?.len();
+/// The calls, in order, once no more are being written down.
+async fn settled_calls(field: &Field) -> Result<Vec<AuditEntry>> {
+    let mut last = calls(field)?;
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let now = calls(field)?.len();
-        if now == last {
+        let now = calls(field)?;
+        if now.len() == last.len() {
             return Ok(now);
         }
         last = now;

@@ -31,12 +31,12 @@ impl Report {
         let floor = median(self.floor.clone());
         let of = |figure: fn(&Removed) -> f64| median(self.operator.iter().map(figure).collect());
         let share = of(|removed| removed.rate) / floor;
+        let looks = self.operator.iter().map(|removed| removed.looks).max().unwrap_or(0);
         let (calls, deletes) = (of(|removed| removed.calls), of(|removed| removed.deletes));
         let line = |what: &str, value: String, bar, met| Line { what: what.to_owned(), value, bar, met };
         let mut lines = vec![
             line("rate, share of the floor's", format!("{:.0} %", share * 100.0), ">= 70 %", share >= 0.7),
-            // Beside those of each removal there are a few of the credential.
-            line("API calls a removal", format!("{calls:.2}"), "<= 3", calls < 3.05),
+            line("API calls a removal", format!("{calls:.3} (looks at the Secret: {looks})"), "<= 3", calls <= 3.0),
             line("DELETEs a removal", format!("{deletes:.2}"), "<= 1", deletes <= 1.0),
         ];
         if let Some(rest) = &self.idle {
@@ -63,7 +63,7 @@ impl fmt::Display for Report {
         writeln!(out, "Graph at {delay} ms, window {WINDOW}, medians of {} rounds.", self.floor.len())?;
         for line in self.lines() {
             let verdict = if line.met { "met" } else { "NOT met" };
-            writeln!(out, "{:<36} {:>26}   {:<10} {verdict}", line.what, line.value, line.bar)?;
+            writeln!(out, "{:<36} {:>33}   {:<10} {verdict}", line.what, line.value, line.bar)?;
         }
         Ok(())
     }
