@@ -1,5 +1,11 @@
 //! What one answer to the DELETE leads to, row by row: the operator tries once and then waits for an hour.
 
+mod absences;
+mod effects;
+mod groups;
+mod paths;
+mod refusals;
+
 use std::collections::BTreeSet;
 
 use emulator::{Answer, FaultKind, GraphError, Payload, Target};
@@ -62,6 +68,7 @@ fn refusals() -> Vec<Row> {
         ("400 BadRequest", rejected(400).code("BadRequest")),
         ("405", rejected(405).code("Request_BadRequest")),
         ("409", rejected(409).code("Conflict")),
+        ("418", rejected(418)),
         ("423", rejected(423)),
         ("302 to another host", rejected(302)),
         ("307 to another host", rejected(307)),
@@ -105,22 +112,28 @@ fn others(name: &str) -> Option<FaultKind> {
             FaultKind::Graph(GraphError::new(404, "UnknownError", message))
         }
         "409" => FaultKind::graph(409, "Conflict", ""),
+        "418" => FaultKind::bare(418),
         "423" => FaultKind::bare(423),
         "400 HTML" => answer(400, Payload::Html("<html>Bad gateway of a proxy</html>".to_owned())),
         _ => return None,
     })
 }
 
+/// The fault of that name, of [`others`] or of the catalogue.
+fn fault(name: &str) -> FaultKind {
+    others(name).unwrap_or_else(|| known(name))
+}
+
 /// One row: a user of its own meets the fault.
-async fn play(world: &World, number: usize, (fault, expected): Row) -> Result<(), String> {
+async fn play(world: &World, number: usize, (met, expected): Row) -> Result<(), String> {
     let (name, user) = (format!("row-{number}"), format!("row-{number}@contoso.com"));
     world.user(&user);
-    world.emulator().add_fault(on_delete(&user, others(fault).unwrap_or_else(|| known(fault))));
+    world.emulator().add_fault(on_delete(&user, fault(met)));
     let came = match world.remove(&name, &user).await {
         Ok(_) => expected.expect(world, &name, &user).await,
         Err(error) => Err(error.to_string()),
     };
-    came.map_err(|difference| format!("{fault}: {difference}"))
+    came.map_err(|difference| format!("{met}: {difference}"))
 }
 
 #[tokio::test]

@@ -1,7 +1,16 @@
 //! The reasons that do not come from one answer of Graph: how an object gets there, and away again.
 
+mod credentials;
+mod deleting;
+mod edits;
+mod events;
+mod sign_in;
+mod stalled;
+mod versions;
+mod waits;
+
 use emulator::{Fault, Operation, Target};
-use photo_removal_operator::api::{Category, Reason, condition};
+use photo_removal_operator::api::{Category, PENDING_MESSAGE, Reason, condition};
 use serde_json::json;
 use testbed::World;
 
@@ -20,6 +29,7 @@ async fn an_object_is_pending_until_there_is_an_operator() -> Outcome {
     let shown: Vec<_> =
         status.conditions.iter().map(|one| (one.type_.as_str(), one.status.as_str(), one.reason.as_str())).collect();
     assert_eq!(shown, [("Ready", "False", "Pending"), ("Reconciling", "True", "Pending")]);
+    assert!(status.conditions.iter().all(|one| one.message == PENDING_MESSAGE), "{status:?}");
     assert_eq!(status.observed_generation, Some(-1));
     assert!(status.conditions.iter().all(|one| one.last_transition_time.0.as_second() == 0), "{status:?}");
     world.start_operator().await?;
