@@ -346,7 +346,7 @@ mod tests {
         metrics.attempt(Target::User, "Removed");
         metrics.graph_request("delete_photo", Some(204), Duration::from_millis(70));
         metrics.graph_request("delete_photo", None, Duration::from_secs(60));
-        metrics.token_request("success");
+        metrics.token_request("Success");
         metrics.finished(Duration::from_secs(2));
         metrics.reconciled(Reconciled::Error, Duration::from_millis(3));
         metrics.kubernetes_request(&Method::GET, None);
@@ -363,7 +363,7 @@ mod tests {
             r#"photoremoval_graph_requests_total{operation="delete_photo",code="error"} 1"#,
             r#"photoremoval_graph_request_duration_seconds_bucket{le="0.1"} 1"#,
             "photoremoval_graph_throttled_total 0",
-            r#"photoremoval_token_requests_total{result="success"} 1"#,
+            r#"photoremoval_token_requests_total{result="Success"} 1"#,
             r#"photoremoval_objects{state="stalled"} 2"#,
             "photoremoval_oldest_pending_seconds 1.5",
             r#"photoremoval_time_to_finish_seconds_bucket{le="604800.0"} 1"#,

@@ -1,11 +1,14 @@
 //! The status: what happened, with evidence.
 #![allow(unreachable_pub, reason = "the schema's derive repeats each struct inside a function")]
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What the CRD's default says of an object that the operator has not written to yet.
 pub const PENDING_MESSAGE: &str = "Waiting for the operator.";
@@ -68,6 +71,11 @@ pub struct PhotoRemovalStatus {
     /// The proof, written together with the outcome and never overwritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+
+    /// What a newer version wrote and this one does not know: written back as it was read. No part of the schema.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub other: BTreeMap<String, Value>,
 }
 
 impl PhotoRemovalStatus {
@@ -83,6 +91,7 @@ impl PhotoRemovalStatus {
         next_attempt_time: None,
         last_attempt: None,
         evidence: None,
+        other: BTreeMap::new(),
     };
 }
 

@@ -94,7 +94,17 @@ fn says(status: u16, code: &str) -> Option<Says> {
 
 /// What the most detailed code that is understood says.
 fn most_detailed(answer: &Answer) -> Option<Says> {
-    answer.codes.iter().rev().find_map(|code| says(answer.http_status, code))
+    said(answer).next()
+}
+
+/// The most detailed one first.
+fn said(answer: &Answer) -> impl Iterator<Item = Says> {
+    answer.codes.iter().rev().filter_map(|code| says(answer.http_status, code))
+}
+
+/// Whether a code around the one that speaks of the photo says that its owner is what is missing.
+fn doubts_the_target(answer: &Answer) -> bool {
+    said(answer).any(|says| says == Says::NoTarget)
 }
 
 /// Judges the answer to a DELETE of a photo.
@@ -102,6 +112,7 @@ fn most_detailed(answer: &Answer) -> Option<Says> {
 pub fn judge(answer: &Answer) -> Reading {
     match (answer.http_status, most_detailed(answer)) {
         (200..=299, _) => Reading::Removed,
+        (_, Some(Says::NoPhoto)) if doubts_the_target(answer) => Reading::Unclear,
         (_, Some(Says::NoPhoto)) => Reading::NoPhoto,
         (_, Some(Says::NoTarget)) => Reading::TargetNotFound,
         (_, Some(Says::Obstacle(obstacle))) => Reading::TargetNotSupported(obstacle),

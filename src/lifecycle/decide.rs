@@ -1,10 +1,10 @@
 //! What to do next about one removal.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::record;
-use crate::api::{Category, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
+use crate::api::{Category, LastAttempt, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
 
 /// One object, as it is seen.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +53,25 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Step {
 }
 
 /// Until when the credential that this object uses was paused by an answer to this object. A restart forgets the pauses
-/// that the governors keep; the objects that met them do not.
+/// that the governors keep; the objects that met them do not. The last answer tells it even of an object that was stalled
+/// before or was suspended or edited since.
 #[must_use]
 pub fn throttled_until(seen: &Seen<'_>, now: Timestamp) -> Option<(Removal, Timestamp)> {
-    let throttled = seen.status.outcome.is_none() && seen.status.reason() == Some(Reason::Throttled);
-    let until = seen.status.next_attempt_time.filter(|until| throttled && *until > now)?;
+    if seen.status.outcome.is_some() {
+        return None;
+    }
+    let waiting = seen.status.next_attempt_time.filter(|_| seen.status.reason() == Some(Reason::Throttled));
+    let told = seen.status.last_attempt.as_ref().and_then(LastAttempt::pause);
+    let until = waiting.max(told).filter(|until| *until > now)?;
     seen.spec.parse().ok().map(|removal| (removal, until))
+}
+
+impl LastAttempt {
+    /// When the pause ends that the answer asked for, if it did.
+    fn pause(&self) -> Option<Timestamp> {
+        let wait = self.retry_after_seconds.filter(|_| matches!(self.http_status, Some(429 | 503)))?;
+        self.time.checked_add(SignedDuration::from_secs(wait)).ok()
+    }
 }
 
 /// A try is due unless the object waits for a time, or for a person. A changed spec ends every wait: it may be the cure.

@@ -19,8 +19,8 @@ pub(super) const GRAPH_UNAVAILABLE: &str = "Microsoft Graph could not be reached
 pub(super) const REJECTED: &str = "Microsoft Graph refused the request. The operator tries a few more times; \
     status.lastAttempt has the details.";
 
-pub(super) const REJECTED_FOR_GOOD: &str = "Microsoft Graph refused the request five times in a row. Compare \
-    spec.target with the directory, and ask Microsoft about status.lastAttempt.requestId if it is right.";
+pub(super) const REJECTED_FOR_GOOD: &str = "Microsoft Graph keeps refusing the request. Compare spec.target with \
+    the directory, and ask Microsoft about status.lastAttempt.requestId if it is right; the operator looks again by itself.";
 
 pub(super) const UNREADABLE: &str = "Nothing was sent, since the stored object does not fit the schema that this operator \
     knows. Compare it with kubectl explain photoremoval, and apply the CustomResourceDefinition of this operator's version.";

@@ -78,10 +78,12 @@ pub(super) fn suspended(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
     status
 }
 
-/// The conditions of an object that does not even fit the schema. `before` holds what could be read of its status.
+/// The status of an object that does not even fit the schema. `before` holds what could be read of it.
 #[must_use]
 pub fn unreadable(before: &PhotoRemovalStatus, generation: i64, now: Timestamp) -> PhotoRemovalStatus {
     let mut status = before.clone();
+    // A time that is there may be a newer version's, and part of its evidence.
+    status.completion_time.get_or_insert(rounded(now));
     stand(&mut status, generation, Reason::Rejected, Category::Stuck, message::UNREADABLE, now);
     status
 }
@@ -167,7 +169,7 @@ impl<'a> Page<'a> {
 
     fn throttled(&mut self, until: Timestamp) {
         self.status.next_attempt_time = Some(rounded(until));
-        if self.stays_stuck() {
+        if self.learned_nothing() {
             return;
         }
         self.status.failures = 0;
@@ -176,7 +178,7 @@ impl<'a> Page<'a> {
     }
 
     fn unavailable(&mut self) {
-        if self.stays_stuck() {
+        if self.learned_nothing() {
             let looks = self.count().saturating_add(1);
             return self.wait(self.policy.looks, looks, looks);
         }
@@ -188,7 +190,7 @@ impl<'a> Page<'a> {
 
     fn rejected(&mut self) {
         let failures = self.failures(Reason::Rejected);
-        if failures < REJECTIONS && !self.stays_stuck() {
+        if failures < REJECTIONS && !self.was_stuck() {
             self.wait(self.policy.retries, failures, failures);
             self.status.completion_time = None;
             return self.stand(Reason::Rejected, Category::GoingOn, message::REJECTED);
@@ -199,13 +201,14 @@ impl<'a> Page<'a> {
         self.stand(Reason::Rejected, Category::Stuck, message::REJECTED_FOR_GOOD);
     }
 
+    /// No time is set: whoever finds the credential's trouble over wakes the object.
     fn troubled(&mut self, trouble: &Trouble) {
-        if trouble.reason == Reason::SignInUnavailable && self.stays_stuck() && !self.was_credential() {
+        self.status.next_attempt_time = None;
+        if trouble.reason == Reason::SignInUnavailable && self.learned_nothing() {
             return;
         }
         let category = trouble.reason.category();
         self.status.failures = 0;
-        self.status.next_attempt_time = None;
         self.status.completion_time = match category {
             Category::Stuck => completion(self.seen.status, self.now),
             _ => None,
@@ -213,14 +216,15 @@ impl<'a> Page<'a> {
         self.stand(trouble.reason, category, &trouble.message);
     }
 
-    /// Conditions do not flap: a look at a stalled object that finds the service down learned nothing about what
-    /// stalled it. A changed spec starts afresh.
-    fn stays_stuck(&self) -> bool {
+    /// A changed spec starts afresh.
+    fn was_stuck(&self) -> bool {
         self.seen.is_observed() && self.seen.status.is_stalled()
     }
 
-    fn was_credential(&self) -> bool {
-        self.seen.status.reason() == Some(Reason::CredentialInvalid)
+    /// Conditions do not flap: a look at a stalled object that finds the service down learned nothing about what
+    /// stalled it. A credential is the exception: it was looked at for itself, and is not what is wrong now.
+    fn learned_nothing(&self) -> bool {
+        self.was_stuck() && self.seen.status.reason() != Some(Reason::CredentialInvalid)
     }
 
     fn count(&self) -> u32 {

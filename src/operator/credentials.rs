@@ -128,16 +128,21 @@ impl Credentials {
 
 /// Runs a desk's errands until there are none. One such task a credential at most.
 async fn run_errands(shared: Arc<Shared>, source: Source) {
+    let mut has_paused = false;
     loop {
         let errand = shared.at(&source, |desk| {
-            let errand = desk.errand(clock::now());
+            // Whoever waited for the end of the trouble may have been deleted or suspended during the pause.
+            let errand = if has_paused && desk.is_abandoned() { Errand::Close } else { desk.errand(clock::now()) };
             desk.served = !matches!(errand, Errand::Close);
             errand
         });
         match errand {
             Errand::ReadSecret => shared.read(&source).await,
             Errand::SignIn(credential) => shared.sign_in(&source, &credential).await,
-            Errand::Pause(rest) => tokio::time::sleep(rest).await,
+            Errand::Pause(rest) => {
+                tokio::time::sleep(rest).await;
+                has_paused = true;
+            }
             Errand::Close => break,
         }
     }

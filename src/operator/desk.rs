@@ -251,6 +251,11 @@ impl Desk {
         self.waiting.remove(who);
     }
 
+    /// Nobody waits any more for the end of its trouble.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.session.is_none() && self.trouble.is_some() && self.waiting.is_empty()
+    }
+
     /// Whether it can be thrown away.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         !self.served

@@ -15,6 +15,9 @@ use crate::lifecycle::{Brought, record};
 /// How often a write that somebody else's write came before is tried again at once, with what is stored then.
 const CONFLICTS: u32 = 5;
 
+/// What is written of the status of an object that does not fit the schema.
+const UNREADABLE: [&str; 3] = ["observedGeneration", "conditions", "completionTime"];
+
 /// The pause between two writes that fail while the operator is about to end.
 const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(500);
 
@@ -118,14 +121,14 @@ async fn write(context: &Context, live: &Live, status: &PhotoRemovalStatus) -> R
     context.removals.write_status(live, merged(live, status)).await
 }
 
-/// The status as it goes over the wire. Of an object that does not fit the schema everything but the conditions is left
-/// as it is: it may be a newer version's evidence.
+/// The status as it goes over the wire. Of an object that does not fit the schema everything but what says so is left as
+/// it is: it may be a newer version's evidence.
 fn merged(live: &Live, status: &PhotoRemovalStatus) -> Value {
     let new = serde_json::to_value(status).unwrap_or_default();
     match (&live.object, new) {
         (Err(Value::Object(raw)), Value::Object(new)) => {
             let mut raw = raw.clone();
-            raw.extend(new.into_iter().filter(|(key, _)| key == "conditions" || key == "observedGeneration"));
+            raw.extend(new.into_iter().filter(|(key, _)| UNREADABLE.contains(&key.as_str())));
             Value::Object(raw)
         }
         (_, new) => new,

@@ -164,6 +164,7 @@ async fn look_at_the_unreadable(who: &ObjectRef, meta: &ObjectMeta, context: &Co
     let before = PhotoRemovalStatus {
         observed_generation: raw.get("observedGeneration").and_then(serde_json::Value::as_i64),
         conditions: serde_json::from_value(conditions).unwrap_or_default(),
+        completion_time: raw.get("completionTime").and_then(|time| time.as_str()?.parse().ok()),
         ..PhotoRemovalStatus::default()
     };
     let generation = live.meta.generation.unwrap_or_default();

@@ -101,4 +101,25 @@ proptest! {
         prop_assert!(kept.is_some_and(|kept| kept >= until), "{kept:?} instead of {until}");
         prop_assert_eq!(throttled_until(&paused.seen(), kept.unwrap()), None);
     }
+
+    /// Of an object that was stalled all the while, or that was suspended or edited since, the last answer tells it.
+    #[test]
+    fn a_pause_that_graph_named_outlives_whatever_became_of_the_object(
+        object in a_reached_object(), mut answer in an_attempt(), now in a_time(), ahead in 1_i64..86_400, suspended: bool,
+    ) {
+        if object.status.outcome.is_some() || object.spec.parse().is_err() {
+            return Ok(());
+        }
+        (answer.time, answer.http_status, answer.retry_after_seconds) = (now, Some(429), Some(ahead));
+        let until = now + SignedDuration::from_secs(ahead);
+        let mut after = object.record(&Brought::Answer(answer, Verdict::Throttled { until }), now);
+        after.generation += 1;
+        after.spec.suspend = suspended;
+        if let Step::Record(status) = after.decide(now) {
+            after = after.with(*status);
+        }
+        let kept = throttled_until(&after.seen(), now).map(|(_, until)| until);
+        prop_assert!(kept.is_some_and(|kept| kept >= until), "{kept:?} instead of {until}");
+        prop_assert_eq!(throttled_until(&after.seen(), kept.unwrap()), None);
+    }
 }

@@ -254,6 +254,7 @@ fn an_odd_status() -> impl Strategy<Value = PhotoRemovalStatus> {
             next_attempt_time: times.2,
             last_attempt: proof.0,
             evidence: proof.1,
+            other: std::collections::BTreeMap::new(),
         },
     )
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use photo_removal_operator::api::{Category, PhotoRemovalStatus, Reason, condition};
-use photo_removal_operator::lifecycle::{Brought, Step, Verdict};
+use photo_removal_operator::lifecycle::{Brought, Step, Verdict, unreadable};
 use proptest::prelude::*;
 
 use crate::given::{
@@ -198,12 +198,33 @@ proptest! {
         if !object.is_stalled_as_it_is() {
             return Ok(());
         }
+        // With a credential that was in the way, any answer says that it no longer is.
+        let was_credential = object.status.reason() == Some(Reason::CredentialInvalid);
         let learns_nothing = matches!(answer, Brought::Answer(_, Verdict::Throttled { .. } | Verdict::Unavailable));
         if learns_nothing {
-            prop_assert_eq!(object.record(&answer, now).status.conditions, object.status.conditions);
-        } else if trouble.reason == Reason::SignInUnavailable && object.status.reason() != Some(Reason::CredentialInvalid) {
-            prop_assert_eq!(object.record(&Brought::Trouble(trouble), now).status, object.status);
+            let after = object.record(&answer, now).status;
+            prop_assert_eq!(after.conditions == object.status.conditions, !was_credential);
+            prop_assert_eq!(after.is_stalled(), !was_credential);
+        } else if trouble.reason == Reason::SignInUnavailable && !was_credential {
+            let after = object.record(&Brought::Trouble(trouble), now).status;
+            prop_assert_eq!(&after.conditions, &object.status.conditions);
+            prop_assert_eq!((after.failures, after.completion_time), (object.status.failures, object.status.completion_time));
         }
+    }
+
+    /// Whoever looks after the credential wakes the object; a time that has passed would have it looked at for ever.
+    #[test]
+    fn who_waits_for_a_credential_waits_for_no_time(object in an_open_object(), trouble in a_trouble(), now in a_time()) {
+        prop_assert_eq!(object.record(&Brought::Trouble(trouble), now).status.next_attempt_time, None);
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_read_is_complete_and_stays_so(object in any_object(), now in a_time(), later in a_while()) {
+        let told = unreadable(&object.status, object.generation, now);
+        prop_assert_eq!(told.category(), Category::Stuck);
+        prop_assert!(told.completion_time.is_some());
+        prop_assert!(object.status.completion_time.is_none() || told.completion_time == object.status.completion_time);
+        prop_assert_eq!(&unreadable(&told, object.generation, now + later), &told);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use emulator::{App, Target};
-use photo_removal_operator::api::Reason;
-use testbed::{Result, World, eventually};
+use emulator::{App, Fault, Operation, Target};
+use photo_removal_operator::api::{PhotoRemovalStatus, Reason};
+use testbed::{Result, SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{known, on_delete, until_deleted, writes};
+use crate::given::{known, on_delete, sign_ins, until_deleted, writes};
 
 const USER: &str = "jane.doe@contoso.com";
 
@@ -108,4 +108,44 @@ async fn a_permission_that_is_granted_later_is_used_and_the_conditions_do_not_fl
     .await?;
     never_flapped(&world, "jane", Reason::PermissionDenied).await?;
     Ok(())
+}
+
+/// A look that is due while the sign-in is away would be due again at once, and again.
+#[tokio::test]
+async fn looks_that_are_due_while_the_sign_in_is_away_wait_for_it_quietly() -> Outcome {
+    const OBJECTS: usize = 5;
+    let world = World::builder().config(|config| config.retry_cap = Duration::from_secs(1)).start().await?;
+    for number in 0..OBJECTS {
+        world.remove(&format!("leaver-{number}"), &format!("leaver-{number}@contoso.com")).await?;
+    }
+    for number in 0..OBJECTS {
+        world.wait_for_reason(&format!("leaver-{number}"), Reason::TargetNotFound).await?;
+    }
+    world.emulator().add_fault(Fault::on(Operation::Token, known("entra 503 HTML")));
+    world.emulator().expire_tokens();
+    for number in 0..OBJECTS {
+        let told = |status: &PhotoRemovalStatus| status.is_stalled() && status.next_attempt_time.is_none();
+        world.wait_for(&format!("leaver-{number}"), "a look that waits for the sign-in", told).await?;
+    }
+    let before = looked(&world).await?;
+    let failed = sign_ins(&world);
+    eventually("two more sign-ins fail", SOON, || async { (sign_ins(&world) >= failed + 2).then_some(()) }).await?;
+    let looks = looked(&world).await? - before;
+    assert!(looks <= 2 * OBJECTS as u64, "expected hardly a look at {OBJECTS} objects, came {looks}");
+    for number in 0..OBJECTS {
+        world.user(&format!("leaver-{number}@contoso.com"));
+    }
+    world.emulator().clear_faults();
+    for number in 0..OBJECTS {
+        world.wait_for_reason(&format!("leaver-{number}"), Reason::Removed).await?;
+        never_flapped(&world, &format!("leaver-{number}"), Reason::TargetNotFound).await?;
+    }
+    Ok(())
+}
+
+/// How often any object was looked at.
+async fn looked(world: &World) -> Result<u64> {
+    let page = world.metrics().await?;
+    let counts = page.lines().filter(|line| line.starts_with("controller_runtime_reconcile_total"));
+    Ok(counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum())
 }

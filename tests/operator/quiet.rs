@@ -1,5 +1,11 @@
 //! What costs nothing: objects that rest, and everything beyond what a removal needs.
 
+mod newer;
+mod program;
+mod waiting;
+
+use std::collections::BTreeMap;
+
 use emulator::Target;
 use photo_removal_operator::api::Reason;
 use serde_json::json;
@@ -116,4 +122,42 @@ async fn a_photo_that_came_back_stays() -> Outcome {
     costs(&world, [2, 2, 1, 1, 1, 1]).await?;
     assert!(world.emulator().has_photo(&Target::user(USER)), "the new photo stays");
     Ok(())
+}
+
+/// The API server's own view of the bill; a watch is in its log only when it ends.
+#[tokio::test]
+async fn the_audit_log_of_a_removal_shows_one_of_each_and_nothing_that_failed() -> Outcome {
+    let world = World::builder().config(|config| config.credential_recheck = NEVER).start().await?;
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    let expected = [
+        "create events",
+        "get photoremovals jane",
+        "get secrets graph",
+        "list photoremovals",
+        "update photoremovals/status jane",
+    ];
+    let expected: BTreeMap<String, usize> = expected.map(|call| (call.to_owned(), 1)).into();
+    let look = || async {
+        let calls = audited(&world).map_err(|error| error.to_string())?;
+        if calls == expected { Ok(()) } else { Err(format!("{calls:?}")) }
+    };
+    eventually(&format!("the audit log to show {expected:?}"), SOON, look).await?;
+    let failed: Vec<_> = world.audit()?.into_iter().filter(|entry| entry.code >= 400).collect();
+    assert!(failed.is_empty(), "expected no call to fail, came {failed:?}");
+    Ok(())
+}
+
+/// The operator's calls that have ended, and how often each was made.
+fn audited(world: &World) -> testbed::Result<BTreeMap<String, usize>> {
+    let mut calls = BTreeMap::new();
+    for entry in world.audit()?.into_iter().filter(|entry| entry.verb != "watch") {
+        let part = if entry.subresource.is_empty() { String::new() } else { format!("/{}", entry.subresource) };
+        // An event's name is the operator's choice.
+        let name = if entry.resource == "events" { "" } else { entry.name.as_str() };
+        let call = format!("{} {}{part} {name}", entry.verb, entry.resource);
+        *calls.entry(call.trim_end().to_owned()).or_default() += 1;
+    }
+    Ok(calls)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use emulator::{Fault, FaultKind, Operation, Recorded, RetryAfter};
 use jiff::Timestamp;
 use photo_removal_operator::api::Reason;
+use serde_json::json;
 use testbed::{SOON, World, eventually};
 
 use crate::Outcome;
@@ -60,6 +61,27 @@ async fn a_pause_goes_on_over_a_restart_for_every_object_of_the_credential() -> 
     world.wait_for_all(SOON).await?;
     let asked = world.emulator().requests().iter().filter(|one| one.operation == Operation::Delete).count();
     assert_eq!((asked, world.emulator().early_returns()), (6, 0), "DELETEs and early returns");
+    Ok(())
+}
+
+/// The only object that met the pause says something else by now.
+#[tokio::test]
+async fn a_pause_goes_on_over_a_restart_though_who_met_it_was_suspended_since() -> Outcome {
+    let world = World::start().await?;
+    world.user(USER);
+    let throttled = FaultKind::throttled(Some(RetryAfter::seconds(5)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, throttled).times(1));
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::Throttled).await?;
+    world.edit("jane", &json!({"spec": {"suspend": true}})).await?;
+    world.wait_for_reason("jane", Reason::Suspended).await?;
+    world.stop_operator().await?;
+    world.user("other@contoso.com");
+    world.remove("other", "other@contoso.com").await?;
+    world.start_operator().await?;
+    world.wait_for_reason("other", Reason::Removed).await?;
+    let asked = (times(&world, USER).len(), times(&world, "other@contoso.com").len());
+    assert_eq!((asked, world.emulator().early_returns()), ((1, 1), 0), "DELETEs and early returns");
     Ok(())
 }
 

@@ -155,6 +155,7 @@ async fn stalled(world: &World, name: &str) -> Result<String, String> {
     let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let stalled = conditions.iter().find(|one| one["type"] == condition::STALLED);
     match stalled {
+        Some(_) if object.data["status"]["completionTime"].is_null() => Err("no completionTime".to_owned()),
         Some(stalled) => Ok(stalled["message"].as_str().unwrap_or_default().to_owned()),
         None => Err(object.data.to_string()),
     }

@@ -21,6 +21,7 @@ const IMAGE: &str = r#"{"error":{"code":"","message":"Exception of type 'Microso
 const IMAGE_OF_NOBODY: &str = r#"{"error":{"code":"ErrorInvalidUser","message":"ImageNotFoundException"}}"#;
 const NESTED: &str = r#"{"error":{"code":"UnknownError","message":"{\"errorCode\":\"ErrorUserResolutionFailedUserDoesNotExist\",\"message\":\"ProfileNotFoundException\"}"}}"#;
 const INNER: &str = r#"{"error":{"code":"ErrorItemNotFound","innerError":{"code":"Request_ResourceNotFound"}}}"#;
+const OUTER: &str = r#"{"error":{"code":"Request_ResourceNotFound","innerError":{"code":"ErrorItemNotFound"}}}"#;
 const BUSY: &str = r#"{"error":{"code":"generalException","message":"Service Unavailable"}}"#;
 const HTML: &str = "<html><body>Service moved</body></html>";
 
@@ -65,6 +66,7 @@ fn a_404_means_what_its_most_detailed_code_says_and_a_message_counts_only_withou
         (coded("ErrorUserResolutionFailedUserDoesNotExist"), Reading::TargetNotFound),
         (NESTED.to_owned(), Reading::TargetNotFound),
         (INNER.to_owned(), Reading::TargetNotFound),
+        (OUTER.to_owned(), Reading::Unclear),
         (IMAGE_OF_NOBODY.to_owned(), Reading::TargetNotFound),
         (coded("MailboxNotHostedInExchangeOnline"), Reading::TargetNotSupported(Obstacle::ForeignMailbox)),
         (coded("UnknownError"), Reading::Unclear),

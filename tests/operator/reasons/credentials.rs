@@ -7,7 +7,7 @@ use serde_json::json;
 use testbed::{SecretData, World};
 
 use crate::Outcome;
-use crate::given::{deletes, patient};
+use crate::given::{deletes, known, on_delete, patient};
 use crate::picture::{Picture, all_as_expected};
 
 const ELSEWHERE: &str = "bbbbbbbb-2222-4333-8444-555555555555";
@@ -89,6 +89,25 @@ async fn a_credential_that_entra_refuses_says_why_and_a_new_secret_cures_it() ->
     world.emulator().put_app(App::new(ELSEWHERE, secret).in_tenant(ELSEWHERE));
     let played = refused().into_iter().enumerate().map(|(number, row)| play(&world, number, row));
     all_as_expected(join_all(played).await);
+    Ok(())
+}
+
+/// Entra took the new one: that Graph is away is no fault of the credential.
+#[tokio::test]
+async fn a_credential_that_was_mended_is_not_blamed_for_graphs_absence() -> Outcome {
+    const USER: &str = "jane.doe@contoso.com";
+    for (fault, reason) in [("500", Reason::GraphUnavailable), ("429 Retry-After 315", Reason::Throttled)] {
+        let world = patient().start().await?;
+        world.user(USER);
+        world.emulator().add_fault(on_delete(USER, known(fault)));
+        let wrong = changed(&world, &[("AZURE_CLIENT_SECRET", Some("wrong~secret"))]);
+        world.put_secret(world.namespace(), testbed::SECRET, &wrong).await?;
+        world.remove("jane", USER).await?;
+        world.wait_for_reason("jane", Reason::CredentialInvalid).await?;
+        world.put_secret(world.namespace(), testbed::SECRET, &world.good_secret()).await?;
+        let status = world.wait_for_reason("jane", reason).await?;
+        assert!(!status.is_stalled() && status.completion_time.is_none(), "{fault}: {status:?}");
+    }
     Ok(())
 }
 

@@ -79,3 +79,15 @@ async fn a_secret_that_nobody_waits_for_any_more_is_not_looked_at() -> Outcome {
     assert!(more.is_err(), "expected one more look at most after the deletion, came {more:?} after {before}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_secret_that_appears_when_nobody_waits_any_more_is_not_signed_in_with() -> Outcome {
+    let recheck = std::time::Duration::from_secs(1);
+    let world = patient().faulty_api().config(move |config| config.credential_recheck = recheck).start().await?;
+    bring_there(&world, "without-secret", None, Reason::CredentialNotFound).await?;
+    world.delete("without-secret").await?;
+    eventually("it is gone", SOON, || async { world.get("without-secret").await.err() }).await?;
+    world.put_secret(world.namespace(), "later", &world.good_secret()).await?;
+    nothing_arrives(&world, 0).await;
+    Ok(())
+}
