@@ -22,6 +22,9 @@ pub const OPERATOR_RULES: [(&str, &str, &[&str]); 4] = [
     ("events.k8s.io", "events", &["create"]),
 ];
 
+/// How long the operator's token is good for. It is never renewed, and a sandbox may be left running for a day.
+const TOKEN_SECONDS: i64 = 24 * 60 * 60;
+
 /// Makes the account in the first namespace, gives it the rights, and returns a kubeconfig with its token.
 pub(super) async fn grant(
     plane: &ControlPlane,
@@ -41,7 +44,11 @@ pub(super) async fn grant(
         Watching::Everywhere => bind_everywhere(client, home).await?,
     }
     let request = TokenRequest {
-        spec: TokenRequestSpec { audiences: vec![plane.issuer().to_owned()], ..TokenRequestSpec::default() },
+        spec: TokenRequestSpec {
+            audiences: vec![plane.issuer().to_owned()],
+            expiration_seconds: Some(TOKEN_SECONDS),
+            ..TokenRequestSpec::default()
+        },
         ..TokenRequest::default()
     };
     let issued = accounts
