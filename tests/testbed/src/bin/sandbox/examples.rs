@@ -31,6 +31,13 @@ pub(crate) struct Example {
     pub(crate) ends_as: Reason,
 }
 
+impl Example {
+    /// Its object among those that are stored.
+    pub(crate) fn object<'a>(&self, stored: &'a [PhotoRemoval]) -> Option<&'a PhotoRemoval> {
+        stored.iter().find(|object| object.name_any() == self.name)
+    }
+}
+
 /// The folder `examples` of the repository.
 pub(crate) fn folder() -> PathBuf {
     let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));

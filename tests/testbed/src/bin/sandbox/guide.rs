@@ -1,6 +1,6 @@
 //! What is printed above the table: how to play along.
 
-use crate::seed::SPARE;
+use crate::seed::{CLIENT_SECRET, SPARE};
 use crate::stage::{NAMESPACE, Stage};
 
 /// Prints it once.
@@ -12,17 +12,22 @@ pub(crate) fn print(stage: &Stage) {
         r#"
 Play along in another terminal:
 
-  export KUBECONFIG={kubeconfig}
-  export PATH={programs}:$PATH
+  export KUBECONFIG="{kubeconfig}"
+  export PATH="{programs}:$PATH"
   kubectl config set-context --current --namespace={NAMESPACE}
 
-  kubectl get photoremovals --watch
-  kubectl describe photoremoval leaver
+  kubectl get phr --watch
+  kubectl describe phr leaver
   kubectl explain photoremoval.spec
+  kubectl get events --watch
 
 Let the one on hold go on:
 
-  kubectl patch photoremoval suspended --type=merge -p '{{"spec":{{"suspend":false}}}}'
+  kubectl patch phr suspended --type=merge -p '{{"spec":{{"suspend":false}}}}'
+
+Mend the credential that is refused; the operator notices within seconds:
+
+  kubectl patch secret wrong-credential -p '{{"stringData":{{"AZURE_CLIENT_SECRET":"{CLIENT_SECRET}"}}}}'
 
 Remove a photo yourself (not indented, so that it can be pasted):
 
@@ -35,8 +40,9 @@ spec:
   credentials: {{secretRef: {{name: contoso-graph}}}}
 END
 
-The operator's log     {log}
-Microsoft's side       curl {control}state (and {control}requests)
+The namespace     {NAMESPACE}
+Operator's log    {log}
+Microsoft's side  curl {control}state (and {control}requests)
 
 Ctrl-C ends it all.
 "#

@@ -66,8 +66,11 @@ async fn until_stopped(flags: &Flags) -> ExitCode {
             Err(error) => failed(&error),
         },
         asked = asked_to_stop() => match asked {
-            Ok(()) if flags.once => ExitCode::from(INTERRUPTED),
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => {
+                // True: the play was dropped before this arm is run.
+                eprintln!("The sandbox has ended; nothing of it is left.");
+                if flags.once { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS }
+            }
             Err(error) => failed(&error.into()),
         },
     }
@@ -82,7 +85,7 @@ async fn asked_to_stop() -> io::Result<()> {
         _ = interrupt.recv() => {}
     }
     // Below the ^C that the terminal shows.
-    eprintln!("\nThe sandbox ends; nothing of it is left.");
+    eprintln!("\nEnding ...");
     Ok(())
 }
 

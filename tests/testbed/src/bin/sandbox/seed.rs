@@ -15,6 +15,9 @@ pub(crate) const SPARE: &str = "visitor@contoso.com";
 /// Meets throttling once.
 const THROTTLED: &str = "popular@contoso.com";
 
+/// The application that it is removed with. Of its own, for a pause is the application's: the other stories would wait.
+const BUSY_CLIENT: &str = "bbbbbbbb-2222-4333-8444-555555555555";
+
 /// `Retry-After` of that: long enough to be seen in the table.
 const PAUSE_SECONDS: u64 = 5;
 
@@ -29,7 +32,7 @@ pub(crate) fn state() -> State {
     let pause = FaultKind::throttled(Some(RetryAfter::seconds(PAUSE_SECONDS)));
     State {
         tenants: vec![Tenant { domains: vec!["contoso.com".to_owned()], ..Tenant::new(TENANT) }],
-        apps: vec![App::new(CLIENT, CLIENT_SECRET).in_tenant(TENANT)],
+        apps: vec![CLIENT, BUSY_CLIENT].into_iter().map(|id| App::new(id, CLIENT_SECRET).in_tenant(TENANT)).collect(),
         users,
         groups: vec![Group::new("9c1d0f6e-2b7a-4f0c-9d55-6a1c7f1b2e3d").with_photo()],
         behaviour: Behaviour { latency: LATENCY, ..Behaviour::default() },

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use emulator::Emulator;
 use kube::Api;
 use kube::api::ListParams;
-use photo_removal_operator::api::PhotoRemoval;
+use photo_removal_operator::api::{PhotoRemoval, crd_yaml};
 use photo_removal_operator::cli::Config;
-use testbed::{ControlPlane, Options, World, assets};
+use testbed::{ControlPlane, Options, SOON, World, assets, eventually};
 
 use crate::{examples, seed};
 
@@ -35,8 +35,7 @@ impl Stage {
         let plane = ControlPlane::start(Options::default()).await?;
         let log = plane.folder().join("operator.log");
         log_to(&log)?;
-        say("Starting Microsoft's side and the operator ...");
-        let builder = World::builder().on(plane).everywhere().config(|config| {
+        let builder = World::builder().on(plane).everywhere().without_definition().config(|config| {
             let usual = Config::default();
             config.retry_base = usual.retry_base;
             config.retry_cap = usual.retry_cap;
@@ -44,18 +43,31 @@ impl Stage {
             // So that a Secret that a visitor mends is noticed before the visitor looks away.
             config.credential_recheck = std::time::Duration::from_secs(5);
         });
-        let world = builder.build().await?;
-        world.emulator().set_state(seed::state());
-        world.start_operator().await?;
-        Ok(Self { world, programs, log })
+        let stage = Self { world: builder.build().await?, programs, log };
+        say("Applying the definition of PhotoRemoval with kubectl ...");
+        stage.define().await?;
+        say("Starting Microsoft's side and the operator ...");
+        stage.emulator().set_state(seed::state());
+        stage.world.start_operator().await?;
+        Ok(stage)
     }
 
-    /// Applies the examples as a newcomer would.
+    /// Applies the definition, and waits until kubectl finds it: a little later than the API server serves it.
+    async fn define(&self) -> Result<()> {
+        let plane = self.world.plane();
+        plane.kubectl_with(&["apply", "--server-side", "-f", "-"], &crd_yaml()?).await?.ok()?;
+        let look = || async { plane.kubectl(&["get", "photoremovals", "--all-namespaces"]).await?.ok() };
+        eventually("kubectl knows photoremovals", SOON, look).await?;
+        Ok(())
+    }
+
+    /// Applies the examples as a newcomer would; the credential first, so that no story begins with waiting for it.
     pub(crate) async fn apply(&self, folder: &Path) -> Result<()> {
         let plane = self.world.plane();
         plane.kubectl(&["create", "namespace", NAMESPACE]).await?.ok()?;
+        let secret = folder.join(examples::SECRET).display().to_string();
         let folder = folder.display().to_string();
-        plane.kubectl(&["apply", "-n", NAMESPACE, "-f", &folder]).await?.ok()?;
+        plane.kubectl(&["apply", "-n", NAMESPACE, "-f", &secret, "-f", &folder]).await?.ok()?;
         Ok(())
     }
 
@@ -70,7 +82,9 @@ impl Stage {
     /// The removals as they are stored now, the visitor's own among them.
     pub(crate) async fn removals(&self) -> Result<Vec<PhotoRemoval>> {
         let api = Api::<PhotoRemoval>::namespaced(self.world.client().clone(), NAMESPACE);
-        let list = api.list(&ListParams::default()).await.context("The removals cannot be listed")?;
+        let list = api.list(&ListParams::default()).await;
+        let list =
+            list.context("The removals cannot be listed any more; start the sandbox anew for a fresh cluster")?;
         Ok(list.items)
     }
 }
@@ -80,11 +94,4 @@ fn log_to(path: &Path) -> Result<()> {
     let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(file)).finish();
     tracing::subscriber::set_global_default(subscriber).context("Logging cannot be set up")
-}
-
-/// The examples of this repository.
-pub(crate) fn examples() -> Result<(PathBuf, Vec<examples::Example>)> {
-    let folder = examples::folder();
-    let examples = examples::read(&folder)?;
-    Ok((folder, examples))
 }
