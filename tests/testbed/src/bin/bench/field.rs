@@ -1,5 +1,7 @@
 //! The control plane, Microsoft's side, and the objects on them.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use emulator::{App, Behaviour, Emulator, Limits, Options, State, Tenant, User};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -22,10 +24,12 @@ pub(crate) struct Field {
     pub(crate) plane: ControlPlane,
     pub(crate) emulator: Emulator,
     pub(crate) client: Client,
+    /// The operator's.
+    pub(crate) program: PathBuf,
 }
 
 impl Field {
-    pub(crate) async fn prepare() -> Result<Self> {
+    pub(crate) async fn prepare(program: PathBuf) -> Result<Self> {
         eprintln!("starting the control plane ...");
         let plane = ControlPlane::start(testbed::Options::default()).await?;
         let emulator = Emulator::start(Options { state: state(), ..Options::default() }).await?;
@@ -34,7 +38,7 @@ impl Field {
         plane.kubectl_with(&["apply", "--server-side", "-f", "-"], &crd).await?.ok()?;
         let served = || async { plane.kubectl(&["get", "photoremovals", "-A"]).await?.ok() };
         eventually("photoremovals are served", SOON, served).await?;
-        Ok(Self { plane, emulator, client })
+        Ok(Self { plane, emulator, client, program })
     }
 
     pub(crate) fn removals(&self, namespace: &str) -> Api<PhotoRemoval> {

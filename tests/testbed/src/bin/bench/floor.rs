@@ -1,10 +1,9 @@
 //! The bare calls: what a removal cannot do without, and nothing else.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, PostParams};
 use photo_removal_operator::api::PhotoRemoval;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::WINDOW;
 use crate::field::{CLIENT, Field, TENANT, finished, name, user};
+use crate::stopwatch::Stopwatch;
 
 /// Removals a second.
 pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result<f64> {
@@ -19,7 +19,7 @@ pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result
     let http = reqwest::Client::builder().no_proxy().build()?;
     let token = token(field, &http).await?;
     let next = AtomicUsize::new(0);
-    let began = Instant::now();
+    let stopwatch = Stopwatch::set(field, namespace).await?;
     let worker = || async {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -29,9 +29,9 @@ pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result
             remove(field, &http, &token, namespace, index).await?;
         }
     };
-    try_join_all((0..WINDOW).map(|_| worker())).await?;
+    let (took, _) = try_join(stopwatch.time(number), try_join_all((0..WINDOW).map(|_| worker()))).await?;
     #[allow(clippy::cast_precision_loss, reason = "some thousands")]
-    Ok(number as f64 / began.elapsed().as_secs_f64())
+    Ok(number as f64 / took.as_secs_f64())
 }
 
 async fn remove(field: &Field, http: &reqwest::Client, token: &str, namespace: &str, index: usize) -> Result<()> {

@@ -7,13 +7,15 @@
 //!
 //! The floor is what a removal cannot do without: one live read, one DELETE, one status write, one event, by as many
 //! workers as the operator's window has places and with nothing else around it. Floor and operator take turns, and the
-//! medians are compared, since machines are noisy.
+//! medians are compared, since machines are noisy. Both are timed from the first DELETE to the last event, by the same watch.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `field.rs` | the control plane, Microsoft's side, the objects |
 //! | `floor.rs` | the bare calls |
+//! | `program.rs` | its program, built anew where the sources are newer |
 //! | `operator.rs` | the operator as a process, and what it used |
+//! | `stopwatch.rs` | how long floor and operator take |
 //! | `report.rs` | the bars, and whether they are met |
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
@@ -21,7 +23,9 @@
 mod field;
 mod floor;
 mod operator;
+mod program;
 mod report;
+mod stopwatch;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -75,7 +79,9 @@ async fn main() -> ExitCode {
 }
 
 async fn measure(size: Size) -> Result<Report> {
-    let field = Field::prepare().await?;
+    eprintln!("building the operator, unless that is done ...");
+    let program = program::build().await?;
+    let field = Field::prepare(program).await?;
     let mut report = Report::default();
     // First, while these are the only objects there are.
     eprintln!("{} finished objects, and then {} s of nothing ...", size.finished, size.idle.as_secs());

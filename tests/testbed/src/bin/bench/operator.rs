@@ -1,11 +1,11 @@
 //! The operator as a process of its own, and what it used.
 
-use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use emulator::{Matcher, Operation};
+use futures::future::try_join;
 use photo_removal_operator::api::PhotoRemovalStatus;
 use testbed::{AuditEntry, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::WINDOW;
 use crate::field::Field;
+use crate::stopwatch::Stopwatch;
 
 /// Who the operator is for the API server, and so in the audit log. It may do everything here: what it may do with the
 /// chart's rights is what the tests look at.
@@ -24,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What some removals took.
 pub(crate) struct Removed {
-    /// A second, from the first DELETE to the last status.
+    /// A second, from the first DELETE to the last event.
     pub(crate) rate: f64,
     /// Calls of the API server about removals and their events, beside lists and watches, for each removal.
     pub(crate) calls: f64,
@@ -49,7 +50,6 @@ pub(crate) struct Rest {
 /// Has so many photos removed. Their Secret comes last, so that all are there when the work begins.
 pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Result<Removed> {
     field.plant(namespace, number).await?;
-    field.emulator.clear();
     let operator = Operator::start(field, Some(namespace)).await?;
     told(field, namespace, number, |status| {
         status.reason().is_some_and(|reason| reason.as_str() == "CredentialNotFound")
@@ -57,12 +57,8 @@ pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Res
     .await?;
     // Telling each once that there is no Secret is no part of a removal.
     let before = settled_calls(field).await?.len();
-    field.sign(namespace).await?;
-    let deletes = Matcher::of(Operation::Delete);
-    field.emulator.wait_for(|requests| requests.iter().any(|request| request.is(&deletes)), DEADLINE).await?;
-    let began = Instant::now();
-    told(field, namespace, number, |status| status.outcome.is_some()).await?;
-    let took = began.elapsed();
+    let stopwatch = Stopwatch::set(field, namespace).await?;
+    let (took, ()) = try_join(stopwatch.time(number), field.sign(namespace)).await?;
     let mut calls = settled_calls(field).await?.split_off(before);
     drop(operator);
     let looks = calls.iter().filter(|call| call.resource == "secrets").count();
@@ -72,7 +68,7 @@ pub(crate) async fn remove(field: &Field, namespace: &str, number: usize) -> Res
         rate: number as f64 / took.as_secs_f64(),
         calls: calls.len() as f64 / number as f64,
         looks,
-        deletes: field.emulator.count(&deletes) as f64 / number as f64,
+        deletes: field.emulator.count(&Matcher::of(Operation::Delete)) as f64 / number as f64,
     })
 }
 
@@ -135,8 +131,7 @@ struct Operator {
 impl Operator {
     async fn start(field: &Field, namespace: Option<&str>) -> Result<Self> {
         let http = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-        let program = program().await?;
-        let child = Command::new(&program)
+        let child = Command::new(&field.program)
             .args(["run", &format!("--http={http}"), &format!("--max-in-flight={WINDOW}")])
             .args(["--credential-recheck=2s", "--log-format=json", "--cloud", &field.emulator.cloud_flag()])
             .arg(format!("--namespaces={}", namespace.unwrap_or_default()))
@@ -145,7 +140,7 @@ impl Operator {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
+            .with_context(|| format!("{} cannot be started", field.program.display()))?;
         Ok(Self { child, http })
     }
 
@@ -170,20 +165,4 @@ impl Operator {
         let kibibytes: f64 = line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).context("no figure")?;
         Ok(kibibytes / 1024.0)
     }
-}
-
-/// The program beside this one, built the same way.
-async fn program() -> Result<PathBuf> {
-    let program = std::env::current_exe()?.with_file_name("photo-removal-operator");
-    if !program.exists() {
-        eprintln!("building the operator ...");
-        let release: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--bin", "photo-removal-operator"]).args(release);
-        ensure!(
-            cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().await?.success(),
-            "The operator cannot be built"
-        );
-    }
-    Ok(program)
 }
