@@ -110,16 +110,19 @@ fn inner_name(name: InnerErrorName) -> &'static str {
 pub(crate) fn entra(error: &EntraError, ids: &Ids) -> Response<Body> {
     let now = seconds(Timestamp::now()).replace('T', " ") + "Z";
     let (trace, correlation) = (&ids.request, ids.correlation());
-    let code = error.codes.first().copied().unwrap_or_default();
+    let number = error.codes.first().map(|code| format!("AADSTS{code}: ")).unwrap_or_default();
     let said = error.description.as_deref().unwrap_or("The emulator was told to fail.");
-    let body = json!({
+    let mut body = json!({
         "error": error.error,
-        "error_description": format!("AADSTS{code}: {said} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {now}"),
+        "error_description": format!("{number}{said} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {now}"),
         "error_codes": error.codes,
         "timestamp": now,
         "trace_id": trace,
         "correlation_id": correlation,
     });
+    if let Some(code) = error.codes.first() {
+        body["error_uri"] = json!(format!("https://login.microsoftonline.com/error?code={code}"));
+    }
     let mut response = json(error.status, &body);
     put(&mut response, "x-ms-request-id", trace);
     if let Some(retry_after) = &error.retry_after {

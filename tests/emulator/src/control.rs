@@ -16,7 +16,7 @@ use crate::catalogue;
 use crate::directory::{App, Group, Tenant, User};
 use crate::exchange::{Shared, lock};
 use crate::faults::{Fault, FaultKind};
-use crate::settings::{Behaviour, Limits};
+use crate::settings::{Behaviour, Limits, Roots};
 use crate::world::State;
 
 type Emulated = Held<Arc<Shared>>;
@@ -59,6 +59,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/counters", get(read_counters))
         .route("/limits", put(put_limits))
         .route("/behaviour", put(put_behaviour))
+        .route("/roots", put(put_roots))
         .route("/tokens/expire", post(expire_tokens))
         .route("/pauses/forgive", post(forgive))
         .route("/catalogue", get(read_catalogue))
@@ -179,8 +180,14 @@ async fn put_behaviour(Held(shared): Emulated, body: Bytes) -> Outcome {
     Ok(answer::bare(204))
 }
 
+async fn put_roots(Held(shared): Emulated, body: Bytes) -> Outcome {
+    let roots: Roots = parsed("PUT /roots", &body)?;
+    shared.set_roots(&roots);
+    Ok(answer::bare(204))
+}
+
 async fn expire_tokens(Held(shared): Emulated) -> Outcome {
-    let expired = lock(&shared.world).expire_tokens();
+    let expired = lock(&shared.world).grants.expire();
     written(&json!({"expired": expired}))
 }
 

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// The tenant of all personal accounts, which stands for `consumers` in the token endpoint's path.
+pub const CONSUMERS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 /// A tenant of Entra: any of its names may stand in the token endpoint's path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,6 +47,9 @@ pub struct App {
     /// Application permissions such as `ProfilePhoto.ReadWrite.All`; a token keeps those of its issue.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// What users read where they consent; absent: no claim of it.
+    #[serde(default)]
+    pub display_name: Option<String>,
 }
 
 impl App {
@@ -56,6 +62,7 @@ impl App {
             secrets: vec![secret.into()],
             expired_secrets: Vec::new(),
             roles: ["ProfilePhoto.ReadWrite.All", "User.Read.All", "Group.Read.All"].map(String::from).to_vec(),
+            display_name: None,
         }
     }
 
@@ -92,6 +99,12 @@ pub struct User {
     /// The id of the tenant; absent: seen from every tenant.
     #[serde(default)]
     pub tenant: Option<String>,
+    /// Whose account it is.
+    #[serde(default)]
+    pub account: Account,
+    /// Whether the user administers the tenant's users (Global, User or People administrator).
+    #[serde(default)]
+    pub admin: bool,
 }
 
 impl User {
@@ -104,7 +117,27 @@ impl User {
             photo: false,
             mailbox: Mailbox::default(),
             tenant: None,
+            account: Account::default(),
+            admin: false,
         }
+    }
+
+    pub(crate) fn is_personal(&self) -> bool {
+        self.account == Account::Personal
+    }
+
+    /// The same user as a personal account.
+    #[must_use]
+    pub fn personal(mut self) -> Self {
+        self.account = Account::Personal;
+        self
+    }
+
+    /// The same user as an administrator of users.
+    #[must_use]
+    pub fn admin(mut self) -> Self {
+        self.admin = true;
+        self
     }
 
     /// The same user with a photo.
@@ -127,6 +160,17 @@ impl User {
         self.mailbox = mailbox;
         self
     }
+}
+
+/// Whose account a user's is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Account {
+    /// An organization's: it lives in a tenant.
+    #[default]
+    Organization,
+    /// The user's own: it lives at [`CONSUMERS`], and nobody but the user sees it.
+    Personal,
 }
 
 /// Where a user's photo would be, which decides what the photo path answers.

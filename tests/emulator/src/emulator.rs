@@ -12,11 +12,12 @@ use crate::control;
 use crate::directory::{App, Group, Target, Tenant, User};
 use crate::exchange::{Shared, Urls, lock};
 use crate::faults::{Fault, Faults, Matcher, Operation};
+use crate::grants::Holder;
 use crate::limits::Throttle;
 use crate::record::{Listener, Log, Recorded};
 use crate::serve;
-use crate::settings::{Behaviour, Limits};
-use crate::world::{Holder, State, World};
+use crate::settings::{Behaviour, Limits, Roots};
+use crate::world::{Hosts, State, World};
 
 /// How to start. The default is for tests: free ports, an empty directory, Microsoft's limits, no log.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Options {
     pub state: State,
     /// Where a line for each request goes.
     pub request_log: RequestLog,
+    /// Where clients find the two hosts, if not at the listeners.
+    pub roots: Roots,
 }
 
 /// The ports of the three listeners; 0 takes a free one.
@@ -82,6 +85,7 @@ impl Emulator {
             request_log: options.request_log,
         });
         shared.set_state(options.state);
+        shared.set_roots(&options.roots);
         let mut listeners = JoinSet::new();
         for (socket, listener) in [(graph, Listener::Graph), (sign_in, Listener::SignIn)] {
             let shared = Arc::clone(&shared);
@@ -115,12 +119,16 @@ impl Emulator {
         self.shared.urls.control.clone()
     }
 
-    /// The value of the operator's `--cloud` flag: `Global=SIGN_IN_URL,GRAPH_URL`.
+    /// The value of the operator's `--cloud` flag: `Global=SIGN_IN_URL,GRAPH_URL`, where clients find the two.
     #[must_use]
     pub fn cloud_flag(&self) -> String {
-        let [sign_in, graph] =
-            [&self.shared.urls.sign_in, &self.shared.urls.graph].map(|url| url.as_str().trim_end_matches('/'));
+        let Hosts { graph, sign_in } = lock(&self.shared.world).hosts.clone();
         format!("Global={sign_in},{graph}")
+    }
+
+    /// Says where clients find the two hosts from now on. Tokens keep the audience of their issue.
+    pub fn set_roots(&self, roots: &Roots) {
+        self.shared.set_roots(roots);
     }
 
     /// Everything that can be seeded, as it is now.
@@ -194,15 +202,15 @@ impl Emulator {
         lock(&self.shared.world).issue(tenant, client_id, holder, scopes)
     }
 
-    /// Ends every token now.
+    /// Ends every access token now.
     pub fn expire_tokens(&self) {
-        lock(&self.shared.world).expire_tokens();
+        lock(&self.shared.world).grants.expire();
     }
 
-    /// Every token issued so far, for tests that look for them where they must not be.
+    /// Every access token issued so far, for tests that look for them where they must not be.
     #[must_use]
     pub fn issued_tokens(&self) -> Vec<String> {
-        lock(&self.shared.world).issued().to_vec()
+        lock(&self.shared.world).grants.issued().to_vec()
     }
 
     /// Changes how the emulator answers from now on.
@@ -314,6 +322,14 @@ impl Shared {
         let limits = lock(&self.throttle).limits.clone();
         let faults = lock(&self.faults).list().to_vec();
         State { limits, faults, ..state }
+    }
+
+    pub(crate) fn set_roots(&self, roots: &Roots) {
+        let host = |root: &Option<Url>, listener: &Url| {
+            root.as_ref().unwrap_or(listener).as_str().trim_end_matches('/').to_owned()
+        };
+        lock(&self.world).hosts =
+            Hosts { graph: host(&roots.graph, &self.urls.graph), sign_in: host(&roots.sign_in, &self.urls.sign_in) };
     }
 
     pub(crate) fn set_state(&self, state: State) {

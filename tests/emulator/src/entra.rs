@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::answer::{self, Ids};
 use crate::directory::App;
 use crate::exchange::Arrived;
+use crate::grants::Holder;
 use crate::odd_answers::EntraError;
-use crate::world::{Holder, World};
+use crate::world::World;
 
 /// Every field that some grant of the endpoint knows. What the SDKs add for their own use is let through.
 const FIELDS: [&str; 7] = ["grant_type", "client_id", "client_secret", "scope", "client_info", "claims", "resource"];
@@ -24,11 +25,11 @@ struct Granted {
 }
 
 /// The answer to one request, and the token that it adds to the world.
-pub(crate) fn answer(world: &mut World, arrived: &Arrived, graph: &str, ids: &Ids) -> Response<Body> {
+pub(crate) fn answer(world: &mut World, arrived: &Arrived, ids: &Ids) -> Response<Body> {
     let Some(tenant) = tenant(&arrived.path) else {
         return answer::bare(404);
     };
-    match grant(world, arrived, &tenant, graph) {
+    match grant(world, arrived, &tenant) {
         Ok(granted) => token(world, granted),
         Err(error) => answer::entra(&error, ids),
     }
@@ -56,7 +57,7 @@ fn is_form(content_type: Option<&str>) -> bool {
     media.trim().eq_ignore_ascii_case(FORM)
 }
 
-fn grant(world: &World, arrived: &Arrived, tenant: &str, graph: &str) -> Result<Granted, EntraError> {
+fn grant(world: &World, arrived: &Arrived, tenant: &str) -> Result<Granted, EntraError> {
     if arrived.method != Method::POST {
         let said = format!("The endpoint only accepts POST requests. Received a {} request.", arrived.method);
         return Err(refuse(400, "invalid_request", 900_561, said));
@@ -71,7 +72,7 @@ fn grant(world: &World, arrived: &Arrived, tenant: &str, graph: &str) -> Result<
         refuse(400, "invalid_request", 90_002, said)
     })?;
     match field(&arrived.form, "grant_type")? {
-        "client_credentials" => client_credentials(world, &arrived.form, tenant, graph),
+        "client_credentials" => client_credentials(world, &arrived.form, tenant),
         other => {
             let said = format!("The app requested an unsupported grant type '{other}'.");
             Err(refuse(400, "unsupported_grant_type", 70_003, said))
@@ -94,12 +95,7 @@ fn well_formed(form: &[(String, String)]) -> Result<(), EntraError> {
     Ok(())
 }
 
-fn client_credentials(
-    world: &World,
-    form: &[(String, String)],
-    tenant: String,
-    graph: &str,
-) -> Result<Granted, EntraError> {
+fn client_credentials(world: &World, form: &[(String, String)], tenant: String) -> Result<Granted, EntraError> {
     let client_id = field(form, "client_id")?;
     let registered = |app: &&App| app.tenant.as_ref().is_none_or(|home| home.eq_ignore_ascii_case(&tenant));
     let app = world.app(client_id).filter(registered).ok_or_else(|| {
@@ -120,16 +116,36 @@ fn client_credentials(
         return Err(refuse(401, "invalid_client", 7_000_215, said));
     }
     let scope = field(form, "scope")?;
-    if scope != format!("{graph}/.default") {
-        let said =
-            format!("The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.");
-        return Err(refuse(400, "invalid_scope", 70_011, said));
-    }
+    default_of_graph(scope, &world.hosts.graph, &tenant)?;
     Ok(Granted { client_id: app.client_id.clone(), permissions: app.roles.clone(), tenant })
 }
 
+/// The scope of an application that asks for itself: Graph's `.default` and nothing else.
+fn default_of_graph(scope: &str, graph: &str, tenant: &str) -> Result<(), EntraError> {
+    match scope.strip_suffix("/.default") {
+        Some(resource) if resource == graph => Ok(()),
+        Some(resource) if !resource.contains(' ') => Err(unknown_resource(resource, tenant)),
+        _ => {
+            let said = format!(
+                "The provided value for scope {scope} is not valid. Client credential flows must have a scope value \
+                 with /.default suffixed to the resource identifier (application ID URI)."
+            );
+            Err(refuse(400, "invalid_scope", 1_002_012, said))
+        }
+    }
+}
+
+fn unknown_resource(resource: &str, tenant: &str) -> EntraError {
+    let said = format!(
+        "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the \
+         application has not been installed by the administrator of the tenant or consented to by any user in the \
+         tenant. You might have sent your authentication request to the wrong tenant."
+    );
+    refuse(400, "invalid_resource", 500_011, said)
+}
+
 fn token(world: &mut World, granted: Granted) -> Response<Body> {
-    let seconds = world.token_lifetime().as_secs();
+    let seconds = world.behaviour.token_lifetime.as_secs();
     let token = world.issue(&granted.tenant, &granted.client_id, Holder::Application, granted.permissions);
     let mut response = answer::json(
         200,

@@ -13,13 +13,14 @@ use url::Url;
 use crate::answer::{self, Ids};
 use crate::directory::Target;
 use crate::faults::{Effect, Faults, Operation};
+use crate::grants::{Grant, Holder};
 use crate::graph::{self, Owner, Refused, Route};
 use crate::limits::{Refusal, Throttle};
 use crate::odd_answers::{EntraError, GraphError, RetryAfter};
 use crate::play;
 use crate::record::{self, Listener, Log, Recorded};
 use crate::settings::InnerErrorName;
-use crate::world::{Grant, Holder, World};
+use crate::world::World;
 use crate::{RequestLog, entra};
 
 /// No request of this API has a body near this size.
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
 }
 
 /// Where the listeners are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Urls {
     pub(crate) graph: Url,
     pub(crate) sign_in: Url,
@@ -190,7 +191,7 @@ impl Shared {
         let mut world = lock(&self.world);
         let mut response = match arrived.listener {
             Listener::Graph => graph::answer(&mut world, arrived, ids),
-            Listener::SignIn => entra::answer(&mut world, arrived, root(&self.urls.graph), ids),
+            Listener::SignIn => entra::answer(&mut world, arrived, ids),
         };
         drop(world);
         ids.stamp(&mut response);
@@ -316,11 +317,6 @@ fn throttled(refusal: &Refusal, listener: Listener, ids: &Ids, spelling: InnerEr
             answer::entra(&error, ids)
         }
     }
-}
-
-/// A URL as it stands in a scope: without the slash at its end.
-fn root(url: &Url) -> &str {
-    url.as_str().trim_end_matches('/')
 }
 
 /// A lock that outlives a panic of another test: what it guards is never half changed.

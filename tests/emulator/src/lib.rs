@@ -18,7 +18,8 @@
 //! | `exchange.rs` | the way of one request through everything below |
 //! | `graph/` | Graph: paths, tokens, permissions, answers |
 //! | `entra.rs` | the token endpoint |
-//! | `directory.rs`, `world.rs` | who there is; photos and tokens |
+//! | `directory.rs`, `world.rs` | who there is; photos |
+//! | `grants.rs`, `jwt.rs` | access tokens; tokens as text |
 //! | `settings.rs`, `limits.rs` | how Microsoft behaves; who is throttled |
 //! | `faults.rs`, `odd_answers.rs`, `play.rs`, `catalogue.rs` | what goes wrong, what it is made of; how it reaches the client; what was seen in the wild |
 //! | `answer.rs`, `record.rs` | bytes out; what came in |
@@ -38,6 +39,7 @@
 //! curl $C/users/jane.doe@contoso.com                   # is the photo still there?
 //! curl -X DELETE $C/users/jane.doe@contoso.com
 //! curl -X PUT $C/groups/9c1d0f6e-2222-4333-8444-555555555555 -d '{"photo": true}'
+//! curl -X PUT $C/roots -d '{"graph": "https://graph.example.com", "signIn": "https://login.example.com"}'
 //! curl -X POST $C/faults -d '{"on": {"operation": "delete", "about": "jane.doe@contoso.com"}, "times": 1,
 //!      "what": {"graph": {"status": 429, "code": "TooManyRequests", "retryAfter": {"text": "2.128"}}}}'
 //! curl -X POST $C/faults -d '{"on": {"operation": "delete"}, "effect": "carriedOut", "what": "resetBeforeHead"}'
@@ -48,7 +50,8 @@
 //! curl $C/counters                                     # requests, earlyReturns, maxInFlight
 //! curl -X PUT $C/limits -d '{"inFlight": 4, "requestsPerWindow": 100, "windowSeconds": 10, "retryAfterSeconds": 2}'
 //! curl -X PUT $C/behaviour -d '{"latencyMilliseconds": 50, "success": "noContent", "innerError": "innererror"}'
-//! curl -X POST $C/tokens/expire                        # every token ends now
+//! curl -X PUT $C/behaviour -d '{"tokenFormat": "opaque"}'
+//! curl -X POST $C/tokens/expire                        # every access token ends now
 //! curl -X POST $C/pauses/forgive                       # every Retry-After has passed now
 //! ```
 
@@ -62,7 +65,9 @@ mod emulator;
 mod entra;
 mod exchange;
 mod faults;
+mod grants;
 mod graph;
+mod jwt;
 mod limits;
 mod odd_answers;
 mod play;
@@ -71,10 +76,10 @@ mod serve;
 mod settings;
 mod world;
 
-pub use directory::{App, Group, GroupKind, Mailbox, Target, Tenant, User};
+pub use directory::{Account, App, CONSUMERS, Group, GroupKind, Mailbox, Target, Tenant, User};
 pub use emulator::{Emulator, Options, Ports, RequestLog, TimedOut};
 pub use faults::{Effect, Fault, FaultKind, Matcher, Operation};
 pub use odd_answers::{Answer, EntraError, GraphError, Inner, OddToken, Payload, RetryAfter};
 pub use record::{Listener, Recorded};
-pub use settings::{Behaviour, InnerErrorName, Limits, NotFoundAs, Success};
+pub use settings::{Behaviour, InnerErrorName, Limits, NotFoundAs, Roots, Success, TokenFormat};
 pub use world::State;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use emulator::{Emulator, Options, Ports, RequestLog, State};
+use emulator::{Emulator, Options, Ports, RequestLog, Roots, State};
 use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
 /// Plays Microsoft Graph and Entra's token endpoint on 127.0.0.1, as strict as the real ones.
 #[derive(Parser)]
@@ -24,6 +25,14 @@ struct Flags {
     /// Port of the control API; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     control_port: u16,
+
+    /// Where clients find Microsoft Graph, if something stands in between.
+    #[arg(long, value_name = "URL")]
+    graph_root: Option<Url>,
+
+    /// Where clients find the sign-in host, if something stands in between.
+    #[arg(long, value_name = "URL")]
+    sign_in_root: Option<Url>,
 
     /// JSON file with tenants, apps, users, groups, limits, behaviour and faults, as GET /state shows them.
     #[arg(long, value_name = "FILE")]
@@ -62,7 +71,8 @@ async fn run(flags: Flags) -> Result<(), Failure> {
     // Before the lines below are printed: who reads them may end the program at once.
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
-    let options = Options { ports, state, request_log: RequestLog::Stderr };
+    let roots = Roots { graph: flags.graph_root, sign_in: flags.sign_in_root };
+    let options = Options { ports, state, request_log: RequestLog::Stderr, roots };
     let emulator = Emulator::start(options).await.map_err(Failure::Port)?;
     println!("Microsoft Graph   {}", emulator.graph_url());
     println!("Entra sign-in     {}", emulator.sign_in_url());

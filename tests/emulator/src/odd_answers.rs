@@ -148,6 +148,8 @@ pub enum OddToken {
     WithoutAccessToken,
     /// `token_type` is something else than `Bearer`.
     OtherTokenType,
+    /// `access_token` is no JWT, and works all the same.
+    Opaque,
 }
 
 /// The value of a `Retry-After` header.

@@ -13,6 +13,7 @@ use crate::answer::{self, Ids};
 use crate::catalogue;
 use crate::exchange::Cut;
 use crate::faults::FaultKind;
+use crate::grants;
 use crate::odd_answers::OddToken;
 use crate::settings::InnerErrorName;
 
@@ -81,6 +82,10 @@ async fn odd_token(ordinary: Response<Body>, how: OddToken) -> Response<Body> {
                 token.insert("expires_in".to_owned(), json!(text));
             }
             OddToken::WithoutAccessToken => drop(token.remove("access_token")),
+            OddToken::Opaque => {
+                let opaque = token["access_token"].as_str().map(grants::last_part).map(str::to_owned);
+                token.insert("access_token".to_owned(), json!(opaque));
+            }
             OddToken::OtherTokenType => drop(token.insert("token_type".to_owned(), json!("pop"))),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Answers that Microsoft has been seen to give in more than one way, plus the pace of the whole.
 ///
@@ -16,6 +17,8 @@ pub struct Behaviour {
     /// `expires_in` of new tokens, which really do end then; one hour by default, as Entra's.
     #[serde(rename = "tokenLifetimeSeconds", with = "seconds")]
     pub token_lifetime: Duration,
+    /// What access tokens look like.
+    pub token_format: TokenFormat,
     /// What a successful DELETE answers.
     pub success: Success,
     /// How the object inside `error` is spelled; Microsoft's documentation uses both.
@@ -32,12 +35,35 @@ impl Default for Behaviour {
         Self {
             latency: Duration::ZERO,
             token_lifetime: Duration::from_secs(3600),
+            token_format: TokenFormat::default(),
             success: Success::default(),
             inner_error: InnerErrorName::default(),
             absent_photo: NotFoundAs::default(),
             unknown_target: NotFoundAs::default(),
         }
     }
+}
+
+/// What an access token looks like. Clients must not care: "tokens that a Microsoft API receives might not always be a JWT".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenFormat {
+    /// A JWT with the claims of Graph's own tokens, whose signature nobody can verify.
+    #[default]
+    Jwt,
+    /// A string that says nothing.
+    Opaque,
+}
+
+/// Where clients find the two hosts when something stands in between, such as a proxy that speaks https.
+/// Scopes, audiences and endpoints are made from these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Roots {
+    /// Graph's root; absent: the listener's.
+    pub graph: Option<Url>,
+    /// The sign-in host's root; absent: the listener's.
+    pub sign_in: Option<Url>,
 }
 
 /// The answer to a DELETE that removed a photo.

@@ -1,14 +1,12 @@
 //! What is true in the emulated Microsoft: the directory, its photos, and the tokens that were issued.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::directory::{App, Group, Target, Tenant, User};
 use crate::faults::Fault;
+use crate::grants::{Grant, Grants, Holder, Names};
 use crate::settings::{Behaviour, Limits};
 
 /// Everything that can be seeded and read back: the program's `--state FILE` and the control API's `/state`.
@@ -31,38 +29,11 @@ pub struct State {
     pub faults: Vec<Fault>,
 }
 
-/// Whom a token speaks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
-    /// The application itself.
-    Application,
-    /// A signed-in user, by object id.
-    User(String),
-}
-
-/// What a token stands for: a snapshot taken when it was issued.
-#[derive(Clone, Debug)]
-pub(crate) struct Grant {
-    pub(crate) tenant: String,
-    pub(crate) client_id: String,
-    pub(crate) holder: Holder,
-    pub(crate) permissions: Vec<String>,
-    expires: Instant,
-}
-
-impl Grant {
-    pub(crate) fn may(&self, any_of: &[&str]) -> bool {
-        self.permissions.iter().any(|held| any_of.contains(&held.as_str()))
-    }
-
-    pub(crate) fn is_expired(&self) -> bool {
-        Instant::now() >= self.expires
-    }
-
-    /// The application in its tenant: what Microsoft throttles.
-    pub(crate) fn scope(&self) -> String {
-        format!("graph {}/{}", self.tenant, self.client_id)
-    }
+/// Where clients find the two hosts, without the slash at the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hosts {
+    pub(crate) graph: String,
+    pub(crate) sign_in: String,
 }
 
 /// The directory and its tokens. Names are compared in lower case, so the maps are keyed by it.
@@ -73,9 +44,9 @@ pub(crate) struct World {
     users: HashMap<String, User>,
     ids_by_principal_name: HashMap<String, String>,
     groups: HashMap<String, Group>,
-    grants: HashMap<String, Grant>,
-    issued: Vec<String>,
+    pub(crate) grants: Grants,
     pub(crate) behaviour: Behaviour,
+    pub(crate) hosts: Hosts,
 }
 
 impl World {
@@ -172,38 +143,16 @@ impl World {
         names
     }
 
+    /// An access token for Graph.
     pub(crate) fn issue(&mut self, tenant: &str, client_id: &str, holder: Holder, permissions: Vec<String>) -> String {
-        // Opaque on purpose: clients must not read tokens, and Microsoft's need not be JWTs.
-        let token = format!("opaque-{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let grant = Grant {
-            tenant: tenant.to_owned(),
-            client_id: client_id.to_owned(),
-            holder,
-            permissions,
-            expires: Instant::now() + self.behaviour.token_lifetime,
+        let user = match &holder {
+            Holder::User(id) => self.users.get(&self.user_key(id)),
+            Holder::Application => None,
         };
-        self.grants.insert(token.clone(), grant);
-        self.issued.push(token.clone());
-        token
-    }
-
-    pub(crate) fn grant(&self, token: &str) -> Option<&Grant> {
-        self.grants.get(token)
-    }
-
-    pub(crate) fn issued(&self) -> &[String] {
-        &self.issued
-    }
-
-    /// Ends every token now and says how many were alive.
-    pub(crate) fn expire_tokens(&mut self) -> usize {
-        let now = Instant::now();
-        let alive = self.grants.values_mut().filter(|grant| !grant.is_expired());
-        alive.map(|grant| grant.expires = now).count()
-    }
-
-    pub(crate) fn token_lifetime(&self) -> Duration {
-        self.behaviour.token_lifetime
+        let names = Names { app: self.apps.get(&key(client_id)), user };
+        let grant = Grant::new(tenant, client_id, holder, permissions, &self.hosts.graph);
+        let Behaviour { token_format, token_lifetime, .. } = self.behaviour;
+        self.grants.issue(grant, &names, token_format, token_lifetime)
     }
 
     /// Replaces the directory; tokens stay, as they would when an administrator changes things.

@@ -1,5 +1,6 @@
 //! Microsoft Graph: who may do what, and what it answers.
 
+mod permissions;
 mod route;
 
 use axum::body::{Body, Bytes};
@@ -10,10 +11,12 @@ use crate::answer::{self, Ids};
 use crate::directory::{Group, GroupKind, Mailbox, Target, User};
 use crate::exchange::Arrived;
 use crate::faults::Operation;
+use crate::grants::{Grant, Holder};
+use crate::jwt;
 use crate::odd_answers::GraphError;
 use crate::record::bearer;
 use crate::settings::{NotFoundAs, Success};
-use crate::world::{Grant, Holder, World};
+use crate::world::World;
 
 pub(crate) use route::{Owner, Route, route};
 
@@ -60,11 +63,22 @@ pub(crate) fn authenticate<'a>(world: &'a World, authorization: Option<&str>) ->
         .and_then(bearer)
         .filter(|token| !token.is_empty())
         .ok_or_else(|| refused("Access token is empty."))?;
-    let grant = world.grant(token).ok_or_else(|| refused("CompactToken parsing failed with error code: 80049217"))?;
+    let foreign = || refused("Access token validation failure. Invalid audience.");
+    let grant = match world.grants.get(token) {
+        Some(grant) if grant.audience == world.hosts.graph => grant,
+        Some(_) => return Err(foreign()),
+        None if is_for_another(token, &world.hosts.graph) => return Err(foreign()),
+        None => return Err(refused("CompactToken parsing failed with error code: 80049217")),
+    };
     if grant.is_expired() {
         return Err(refused("Lifetime validation failed, the token is expired."));
     }
     Ok(grant)
+}
+
+/// Whether a token that nobody here issued says itself that it is not for this Graph.
+fn is_for_another(token: &str, graph: &str) -> bool {
+    jwt::claims(token).is_some_and(|claims| claims["aud"].is_string() && claims["aud"] != graph)
 }
 
 fn serve(world: &mut World, arrived: &Arrived) -> Result<Response<Body>, Refused> {
@@ -74,7 +88,7 @@ fn serve(world: &mut World, arrived: &Arrived) -> Result<Response<Body>, Refused
         return Err(Refused::new(400, "BadRequest", "This request takes no body."));
     }
     let target = owner(&grant, &route.owner)?;
-    permit(&grant, route.operation, &target)?;
+    permissions::permit(world, &grant, route.operation, &target)?;
     match route.operation {
         Operation::Confirm => confirm(world, &grant, &target),
         operation => {
@@ -95,53 +109,13 @@ fn owner(grant: &Grant, owner: &Owner) -> Result<Target, Refused> {
     }
 }
 
-fn permit(grant: &Grant, operation: Operation, target: &Target) -> Result<(), Refused> {
-    let own = matches!((&grant.holder, target), (Holder::User(id), Target::User(name)) if id == name);
-    let enough: &[&str] = match (operation, target) {
-        (Operation::Confirm, Target::User(_)) => {
-            &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
-        }
-        (Operation::Confirm, Target::Group(_)) => &[
-            "GroupMember.Read.All",
-            "Group.Read.All",
-            "Group.ReadWrite.All",
-            "Directory.Read.All",
-            "Directory.ReadWrite.All",
-        ],
-        (Operation::Delete, Target::User(_)) => &["ProfilePhoto.ReadWrite.All", "User.ReadWrite.All"],
-        (Operation::Delete, Target::Group(_)) => &["ProfilePhoto.ReadWrite.All", "Group.ReadWrite.All"],
-        (_, Target::User(_)) => {
-            &["ProfilePhoto.ReadWrite.All", "ProfilePhoto.Read.All", "User.ReadWrite.All", "User.Read.All"]
-        }
-        (_, Target::Group(_)) => {
-            &["ProfilePhoto.ReadWrite.All", "ProfilePhoto.Read.All", "Group.ReadWrite.All", "Group.Read.All"]
-        }
-    };
-    let own_is_enough = own
-        && match operation {
-            Operation::Delete => grant.may(&["User.ReadWrite"]),
-            _ => grant.may(&["User.ReadWrite", "User.Read"]),
-        };
-    match operation {
-        _ if grant.may(enough) || own_is_enough => Ok(()),
-        Operation::Confirm => {
-            let message = "Insufficient privileges to complete the operation.";
-            Err(Refused::new(403, "Authorization_RequestDenied", message))
-        }
-        _ => {
-            let message = "Access is denied. Check credentials and try again.";
-            Err(Refused::new(403, "ErrorAccessDenied", message))
-        }
-    }
-}
-
 fn confirm(world: &World, grant: &Grant, target: &Target) -> Result<Response<Body>, Refused> {
     let (kind, id) = match target {
         Target::User(name) => ("users", visible_user(world, grant, name).map(|user| &user.id)),
         Target::Group(id) => ("groups", visible_group(world, grant, id).map(|group| &group.id)),
     };
     let id = id.ok_or_else(|| not_found(NotFoundAs::RequestResourceNotFound, target.name()))?;
-    let context = format!("https://graph.microsoft.com/v1.0/$metadata#{kind}(id)/$entity");
+    let context = format!("{}/v1.0/$metadata#{kind}(id)/$entity", world.hosts.graph);
     Ok(answer::json(200, &json!({"@odata.context": context, "id": id})))
 }
 
@@ -181,7 +155,11 @@ fn done(world: &mut World, operation: Operation, target: &Target) -> Response<Bo
 }
 
 fn visible_user<'a>(world: &'a World, grant: &Grant, name: &str) -> Option<&'a User> {
-    world.user(name).filter(|user| is_visible(user.tenant.as_deref(), grant))
+    let itself = |user: &User| matches!(&grant.holder, Holder::User(id) if id.eq_ignore_ascii_case(&user.id));
+    world.user(name).filter(|user| match (user.is_personal(), grant.is_personal()) {
+        (false, false) => is_visible(user.tenant.as_deref(), grant),
+        _ => user.is_personal() && itself(user),
+    })
 }
 
 fn visible_group<'a>(world: &'a World, grant: &Grant, id: &str) -> Option<&'a Group> {

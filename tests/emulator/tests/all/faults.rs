@@ -28,6 +28,16 @@ async fn a_fault_meets_the_requests_it_waits_for_so_often_and_no_others() {
     assert_eq!(world.token_request(TENANT, &world.form()).await.status(), 200);
 }
 
+#[tokio::test]
+async fn an_opaque_token_in_place_of_a_jwt_opens_the_same_doors() {
+    let mut world = World::new().await;
+    let known = FaultKind::OddToken(OddToken::Opaque);
+    world.emulator.add_fault(Fault::on(Operation::Token, known).times(1));
+    world.token = world.sign_in().await;
+    assert!(!world.token.contains('.'), "{}", world.token);
+    assert_eq!(verdict(world.delete(JANE)).await.0, 200);
+}
+
 /// Everything in the catalogue that ends by itself, as status, `Retry-After` and readable body.
 #[tokio::test]
 async fn every_fault_of_the_catalogue_reaches_the_client() {

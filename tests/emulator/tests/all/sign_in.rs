@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use emulator::{App, Behaviour, Tenant};
+use emulator::{App, Behaviour, Tenant, TokenFormat};
 use reqwest::header;
+use serde_json::{Value, json};
 
-use crate::world::{CLIENT, JANE, SECRET, TENANT, World, body, verdict};
+use crate::world::{CLIENT, Form, JANE, SECRET, TENANT, World, body, claims, refused, verdict};
 
 /// The form with one field changed, or without it for `None`.
-fn with(mut form: Vec<(&'static str, String)>, field: &str, value: Option<&str>) -> Vec<(&'static str, String)> {
+fn with(mut form: Form, field: &str, value: Option<&str>) -> Form {
     match value {
         Some(value) => form.iter_mut().filter(|(name, _)| *name == field).for_each(|(_, old)| value.clone_into(old)),
         None => form.retain(|(name, _)| *name != field),
@@ -17,15 +18,40 @@ fn with(mut form: Vec<(&'static str, String)>, field: &str, value: Option<&str>)
 }
 
 #[tokio::test]
-async fn a_client_secret_buys_an_opaque_token_for_its_lifetime() {
+async fn a_client_secret_buys_a_token_for_its_lifetime() {
     let world = World::new().await;
     world.emulator.set_behaviour(Behaviour { token_lifetime: Duration::from_secs(77), ..Behaviour::default() });
     let answer = body(world.token_request("Contoso.OnMicrosoft.com", &world.form()).await).await;
     assert_eq!(answer["token_type"], "Bearer");
     assert_eq!((&answer["expires_in"], &answer["ext_expires_in"]), (&77.into(), &77.into()));
+    assert_eq!((&answer["refresh_token"], &answer["scope"]), (&Value::Null, &Value::Null), "no user signed in");
     let token = answer["access_token"].as_str().expect("a token").to_owned();
-    assert!(!token.contains('.'), "opaque: {token}");
     assert!(world.emulator.issued_tokens().contains(&token));
+    let claims = claims(&token);
+    let expected = json!({
+        "aud": world.emulator.graph_url().as_str().trim_end_matches('/'),
+        "iss": format!("https://sts.windows.net/{TENANT}/"),
+        "appid": CLIENT,
+        "tid": TENANT,
+        "idtyp": "app",
+        "roles": ["ProfilePhoto.ReadWrite.All", "User.Read.All", "Group.Read.All"],
+        "ver": "1.0",
+    });
+    for (name, value) in expected.as_object().expect("an object") {
+        assert_eq!(&claims[name], value, "{name} of {claims}");
+    }
+    let time = |name: &str| claims[name].as_i64().expect("seconds");
+    assert_eq!((time("exp") - time("iat"), time("nbf")), (77, time("iat")));
+    assert!(claims["uti"].is_string() && claims["oid"].is_string() && claims["scp"].is_null(), "{claims}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_jwt_works_as_well() {
+    let mut world = World::new().await;
+    world.emulator.set_behaviour(Behaviour { token_format: TokenFormat::Opaque, ..Behaviour::default() });
+    world.token = world.sign_in().await;
+    assert!(!world.token.contains('.'), "{}", world.token);
+    assert_eq!(verdict(world.delete(JANE)).await.0, 200);
 }
 
 #[tokio::test]
@@ -44,35 +70,21 @@ async fn every_mistake_in_the_form_has_entras_own_error() {
         ("client_id", Some("unknown"), 400, "unauthorized_client", 700_016),
         ("client_id", Some("elsewhere"), 400, "unauthorized_client", 700_016),
         ("client_id", None, 400, "invalid_request", 900_144),
-        ("scope", Some("https://graph.microsoft.com/.default"), 400, "invalid_scope", 70_011),
+        ("scope", Some("https://graph.microsoft.com/.default"), 400, "invalid_resource", 500_011),
+        ("scope", Some("User.ReadWrite"), 400, "invalid_scope", 1_002_012),
         ("scope", None, 400, "invalid_request", 900_144),
         ("grant_type", Some("password"), 400, "unsupported_grant_type", 70_003),
         ("grant_type", None, 400, "invalid_request", 900_144),
     ];
     for (field, value, status, error, code) in table {
         let form = with(world.form(), field, value);
-        expect(&world, TENANT, &form, (status, error, code)).await;
+        refused(&world, TENANT, &form, (status, error, code)).await;
     }
-    expect(&world, "nowhere", &world.form(), (400, "invalid_request", 90_002)).await;
+    refused(&world, "nowhere", &world.form(), (400, "invalid_request", 90_002)).await;
     let twice = [world.form(), vec![("scope", "again".to_owned())]].concat();
-    expect(&world, TENANT, &twice, (400, "invalid_request", 900_144)).await;
+    refused(&world, TENANT, &twice, (400, "invalid_request", 900_144)).await;
     let unknown = [world.form(), vec![("colour", "blue".to_owned())]].concat();
-    expect(&world, TENANT, &unknown, (400, "invalid_request", 900_144)).await;
-}
-
-async fn expect(world: &World, tenant: &str, form: &[(&str, String)], expected: (u16, &str, u32)) {
-    let answer = world.token_request(tenant, form).await;
-    let status = answer.status().as_u16();
-    let error = body(answer).await;
-    let (status_expected, name, code) = expected;
-    assert_eq!(status, status_expected, "{form:?} in {tenant}: {error}");
-    assert_eq!(error["error"], name, "{form:?} in {tenant}");
-    assert_eq!(error["error_codes"], serde_json::json!([code]), "{form:?} in {tenant}");
-    let description = error["error_description"].as_str().unwrap_or_default();
-    assert!(description.starts_with(&format!("AADSTS{code}: ")), "{description}");
-    for field in ["timestamp", "trace_id", "correlation_id"] {
-        assert!(error[field].is_string(), "{field} of {error}");
-    }
+    refused(&world, TENANT, &unknown, (400, "invalid_request", 900_144)).await;
 }
 
 #[tokio::test]

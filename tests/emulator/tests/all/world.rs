@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use emulator::{App, Emulator, Group, Limits, Options, State, Tenant, User};
 use reqwest::{Client, Method, RequestBuilder, Response, header};
 use serde_json::Value;
@@ -12,6 +14,9 @@ pub(crate) const SECRET: &str = "s3cret with+odd&characters";
 pub(crate) const JANE: &str = "jane.doe@contoso.com";
 pub(crate) const JANE_ID: &str = "bbbbbbbb-2222-4333-8444-555555555555";
 pub(crate) const GROUP: &str = "9c1d0f6e-2222-4333-8444-555555555555";
+
+/// The fields of a form in their order.
+pub(crate) type Form = Vec<(&'static str, String)>;
 
 /// For what comes at once: only a broken emulator takes so long.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -53,7 +58,7 @@ impl World {
     }
 
     /// The fields that Entra accepts.
-    pub(crate) fn form(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn form(&self) -> Form {
         let scope = format!("{}.default", self.emulator.graph_url());
         let fields = ["client_credentials", CLIENT, SECRET, &scope].map(str::to_owned);
         ["grant_type", "client_id", "client_secret", "scope"].into_iter().zip(fields).collect()
@@ -91,6 +96,23 @@ impl World {
     }
 }
 
+/// Asks for a token and expects this status, `error` and AADSTS number; 0: none.
+pub(crate) async fn refused(world: &World, tenant: &str, form: &[(&str, String)], expected: (u16, &str, u32)) {
+    let answer = world.token_request(tenant, form).await;
+    let status = answer.status().as_u16();
+    let error = body(answer).await;
+    let (status_expected, name, code) = expected;
+    assert_eq!(status, status_expected, "{form:?} in {tenant}: {error}");
+    assert_eq!(error["error"], name, "{form:?} in {tenant}");
+    let codes = if code == 0 { vec![] } else { vec![code] };
+    assert_eq!(error["error_codes"], serde_json::json!(codes), "{form:?} in {tenant}: {error}");
+    let description = error["error_description"].as_str().unwrap_or_default();
+    assert!(code == 0 || description.starts_with(&format!("AADSTS{code}: ")), "{description}");
+    for field in ["timestamp", "trace_id", "correlation_id"] {
+        assert!(error[field].is_string(), "{field} of {error}");
+    }
+}
+
 /// Status and error code of a Graph answer.
 pub(crate) async fn verdict(request: RequestBuilder) -> (u16, String) {
     let answer = request.send().await.expect("an answer");
@@ -102,6 +124,12 @@ pub(crate) async fn verdict(request: RequestBuilder) -> (u16, String) {
 pub(crate) async fn body(answer: Response) -> Value {
     let bytes = answer.bytes().await.expect("a body");
     serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+/// The claims of a token, unverified.
+pub(crate) fn claims(token: &str) -> Value {
+    let part = token.split('.').nth(1).expect("three parts");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
 }
 
 /// A header's text.
