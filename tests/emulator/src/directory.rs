@@ -50,6 +50,15 @@ pub struct App {
     /// What users read where they consent; absent: no claim of it.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// Delegated permissions such as `User.ReadWrite` that an administrator consented to for everyone.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Whether it is a public client, which signs users in and has no secret to keep.
+    #[serde(default)]
+    pub public: bool,
+    /// Whether personal accounts may sign in to it, at `consumers` and `common`.
+    #[serde(default)]
+    pub personal_accounts: bool,
 }
 
 impl App {
@@ -63,7 +72,23 @@ impl App {
             expired_secrets: Vec::new(),
             roles: ["ProfilePhoto.ReadWrite.All", "User.Read.All", "Group.Read.All"].map(String::from).to_vec(),
             display_name: None,
+            scopes: Vec::new(),
+            public: false,
+            personal_accounts: false,
         }
+    }
+
+    /// A public client, which has no secret and can only sign users in.
+    #[must_use]
+    pub fn public(client_id: impl Into<String>) -> Self {
+        Self { secrets: Vec::new(), roles: Vec::new(), public: true, ..Self::new(client_id, "") }
+    }
+
+    /// The same application, which personal accounts may sign in to as well.
+    #[must_use]
+    pub fn with_personal_accounts(mut self) -> Self {
+        self.personal_accounts = true;
+        self
     }
 
     /// The same application with these roles only.
@@ -105,6 +130,9 @@ pub struct User {
     /// Whether the user administers the tenant's users (Global, User or People administrator).
     #[serde(default)]
     pub admin: bool,
+    /// Whether an administrator blocked the sign-in: `AADSTS50057`.
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl User {
@@ -119,6 +147,7 @@ impl User {
             tenant: None,
             account: Account::default(),
             admin: false,
+            disabled: false,
         }
     }
 

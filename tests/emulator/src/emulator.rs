@@ -9,15 +9,16 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use crate::control;
-use crate::directory::{App, Group, Target, Tenant, User};
+use crate::directory::{App, CONSUMERS, Group, Target, Tenant, User};
 use crate::exchange::{Shared, Urls, lock};
 use crate::faults::{Fault, Faults, Matcher, Operation};
 use crate::grants::Holder;
 use crate::limits::Throttle;
 use crate::record::{Listener, Log, Recorded};
-use crate::serve;
+use crate::sessions::{Decision, Life, RefreshTokens, Session};
 use crate::settings::{Behaviour, Limits, Roots};
 use crate::world::{Hosts, State, World};
+use crate::{entra, serve};
 
 /// How to start. The default is for tests: free ports, an empty directory, Microsoft's limits, no log.
 #[derive(Clone, Debug, Default)]
@@ -202,6 +203,38 @@ impl Emulator {
         lock(&self.shared.world).issue(tenant, client_id, holder, scopes)
     }
 
+    /// A refresh token for a user who signed in to an application at this tenant, [`CONSUMERS`] or `consumers` for a
+    /// personal account; `scopes` such as `User.ReadWrite`.
+    #[must_use]
+    pub fn issue_refresh_token(&self, tenant: &str, client_id: &str, user_id: &str, scopes: &[&str]) -> String {
+        let tenant = if tenant.eq_ignore_ascii_case("consumers") { CONSUMERS } else { tenant };
+        lock(&self.shared.world).sessions.issue(Session {
+            tenant: tenant.to_owned(),
+            client_id: client_id.to_owned(),
+            user: user_id.to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        })
+    }
+
+    /// Revokes refresh tokens, as a new password or an administrator does; says how many were valid.
+    #[must_use = "a revocation that met no token proves nothing"]
+    pub fn revoke(&self, which: &RefreshTokens) -> usize {
+        lock(&self.shared.world).sessions.end(which, Life::Revoked)
+    }
+
+    /// Lets refresh tokens lie unused for 90 days; says how many were valid.
+    #[must_use = "an age that met no token proves nothing"]
+    pub fn age(&self, which: &RefreshTokens) -> usize {
+        lock(&self.shared.world).sessions.end(which, Life::Aged)
+    }
+
+    /// Does what the person does who was shown this code; false if no such code waits, or if that user can't sign in
+    /// where it was asked for.
+    #[must_use = "a decision that nobody could take proves nothing"]
+    pub fn decide(&self, user_code: &str, decision: &Decision) -> bool {
+        entra::decide(&mut lock(&self.shared.world), user_code, decision)
+    }
+
     /// Ends every access token now.
     pub fn expire_tokens(&self) {
         lock(&self.shared.world).grants.expire();
@@ -211,6 +244,12 @@ impl Emulator {
     #[must_use]
     pub fn issued_tokens(&self) -> Vec<String> {
         lock(&self.shared.world).grants.issued().to_vec()
+    }
+
+    /// Every refresh token issued so far, likewise.
+    #[must_use]
+    pub fn issued_refresh_tokens(&self) -> Vec<String> {
+        lock(&self.shared.world).sessions.issued().to_vec()
     }
 
     /// Changes how the emulator answers from now on.

@@ -96,6 +96,12 @@ impl Arrived {
         graph::route(&self.method, &self.path, self.query.as_deref())
     }
 
+    /// The decoded value of a parameter in the query.
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+        let mut pairs = url::form_urlencoded::parse(self.query.as_deref()?.as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
     fn path_and_query(&self) -> String {
         match &self.query {
             Some(query) => format!("{}?{query}", self.path),
@@ -265,7 +271,7 @@ impl Shared {
             return Ok(None);
         };
         let mut throttle = lock(&self.throttle);
-        if about.operation == Operation::Token {
+        if matches!(about.operation, Operation::Token | Operation::DeviceCode) {
             return throttle.stay_away(scope).map(|()| None);
         }
         throttle.enter(scope)?;
@@ -281,11 +287,11 @@ impl Shared {
 }
 
 fn about_sign_in(arrived: &Arrived) -> About {
-    let tenant = entra::tenant(&arrived.path);
+    let place = entra::place(&arrived.path);
     let client_id = arrived.form.iter().find(|(name, _)| name == "client_id").map(|(_, id)| id.clone());
-    let scope = tenant.as_ref().zip(client_id.as_ref()).map(|(tenant, id)| format!("sign-in {tenant}/{id}"));
+    let scope = place.as_ref().zip(client_id.as_ref()).map(|(place, id)| format!("sign-in {}/{id}", place.realm));
     About {
-        operation: tenant.map_or(Operation::Other, |_| Operation::Token),
+        operation: place.map_or(Operation::Other, |place| place.operation()),
         target: None,
         names: client_id.iter().map(|id| id.to_lowercase()).collect(),
         client_id,

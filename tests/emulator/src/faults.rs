@@ -61,10 +61,14 @@ pub enum Operation {
     Delete,
     /// `GET .../photo/$value`.
     GetPhoto,
-    /// `GET /users/{id}?$select=id`, and the same of groups.
+    /// `GET /users/{id}?$select=id`, and the same of groups and of `/me`.
     Confirm,
     /// `POST /{tenant}/oauth2/v2.0/token`.
     Token,
+    /// `POST /{tenant}/oauth2/v2.0/devicecode`.
+    DeviceCode,
+    /// What a library asks the sign-in host before it signs in: where the endpoints are.
+    Discovery,
     /// Whatever either host refuses for its path or method.
     Other,
     /// In a matcher only: any of the above that arrives at Graph.

@@ -13,16 +13,27 @@
 //! | file | holds |
 //! |---|---|
 //! | `emulator.rs` | [`Emulator`]: what tests call |
-//! | `control.rs` | the same over HTTP and JSON |
+//! | `control/` | the same over HTTP and JSON |
 //! | `serve.rs` | sockets and connections |
 //! | `exchange.rs` | the way of one request through everything below |
 //! | `graph/` | Graph: paths, tokens, permissions, answers |
-//! | `entra.rs` | the token endpoint |
+//! | `entra/` | sign-in: proofs, one grant a file, discovery |
 //! | `directory.rs`, `world.rs` | who there is; photos |
-//! | `grants.rs`, `jwt.rs` | access tokens; tokens as text |
+//! | `grants.rs`, `sessions.rs`, `jwt.rs` | access tokens; refresh tokens and device codes; tokens as text |
 //! | `settings.rs`, `limits.rs` | how Microsoft behaves; who is throttled |
 //! | `faults.rs`, `odd_answers.rs`, `play.rs`, `catalogue.rs` | what goes wrong, what it is made of; how it reaches the client; what was seen in the wild |
 //! | `answer.rs`, `record.rs` | bytes out; what came in |
+//!
+//! # Signing in
+//!
+//! | who | how |
+//! |---|---|
+//! | an application | `client_credentials` with a secret |
+//! | a user, in person | a device code, which [`Emulator::decide`] approves in the person's place |
+//! | a user, later | `refresh_token`: [`Emulator::issue_refresh_token`] skips the person |
+//!
+//! Access tokens are JWTs that nobody can verify, for one Graph root. Where a proxy stands between, [`Options::roots`]
+//! says what clients call the hosts.
 //!
 //! # The control API
 //!
@@ -34,11 +45,17 @@
 //! curl -X PUT $C/tenants/11111111-2222-4333-8444-555555555555 -d '{"domains": ["contoso.onmicrosoft.com"]}'
 //! curl -X PUT $C/apps/aaaaaaaa-2222-4333-8444-555555555555 \
 //!      -d '{"secrets": ["s3cret"], "roles": ["ProfilePhoto.ReadWrite.All", "User.Read.All"]}'
+//! curl -X PUT $C/apps/bbbbbbbb-2222-4333-8444-555555555555 -d '{"public": true, "personalAccounts": true}'
 //! curl -X PUT $C/users/jane.doe@contoso.com -d '{"photo": true}'         # by principal name or by id
 //! curl -X PUT $C/users/john@contoso.com -d '{"mailbox": "onPremises"}'
 //! curl $C/users/jane.doe@contoso.com                   # is the photo still there?
 //! curl -X DELETE $C/users/jane.doe@contoso.com
+//! curl -X PUT $C/users/jane@example.com -d '{"account": "personal", "photo": true}'
 //! curl -X PUT $C/groups/9c1d0f6e-2222-4333-8444-555555555555 -d '{"photo": true}'
+//! curl -X POST $C/refresh-tokens -d '{"clientId": "bbbbbbbb-2222-4333-8444-555555555555",
+//!      "user": "jane.doe@contoso.com", "scopes": ["User.ReadWrite"]}'
+//! curl -X POST $C/refresh-tokens/revoke -d '{"user": "jane.doe@contoso.com"}'       # /age; or {"refreshToken": "..."}
+//! curl -X POST $C/device-codes/A1B2C3D4E -d '{"approve": "jane.doe@contoso.com"}'   # or {"decline": true}
 //! curl -X PUT $C/roots -d '{"graph": "https://graph.example.com", "signIn": "https://login.example.com"}'
 //! curl -X POST $C/faults -d '{"on": {"operation": "delete", "about": "jane.doe@contoso.com"}, "times": 1,
 //!      "what": {"graph": {"status": 429, "code": "TooManyRequests", "retryAfter": {"text": "2.128"}}}}'
@@ -50,7 +67,7 @@
 //! curl $C/counters                                     # requests, earlyReturns, maxInFlight
 //! curl -X PUT $C/limits -d '{"inFlight": 4, "requestsPerWindow": 100, "windowSeconds": 10, "retryAfterSeconds": 2}'
 //! curl -X PUT $C/behaviour -d '{"latencyMilliseconds": 50, "success": "noContent", "innerError": "innererror"}'
-//! curl -X PUT $C/behaviour -d '{"tokenFormat": "opaque"}'
+//! curl -X PUT $C/behaviour -d '{"tokenFormat": "opaque", "refreshRotation": false, "deviceCodeIntervalSeconds": 1}'
 //! curl -X POST $C/tokens/expire                        # every access token ends now
 //! curl -X POST $C/pauses/forgive                       # every Retry-After has passed now
 //! ```
@@ -73,6 +90,7 @@ mod odd_answers;
 mod play;
 mod record;
 mod serve;
+mod sessions;
 mod settings;
 mod world;
 
@@ -81,5 +99,6 @@ pub use emulator::{Emulator, Options, Ports, RequestLog, TimedOut};
 pub use faults::{Effect, Fault, FaultKind, Matcher, Operation};
 pub use odd_answers::{Answer, EntraError, GraphError, Inner, OddToken, Payload, RetryAfter};
 pub use record::{Listener, Recorded};
+pub use sessions::{Decision, RefreshTokens};
 pub use settings::{Behaviour, InnerErrorName, Limits, NotFoundAs, Roots, Success, TokenFormat};
 pub use world::State;

@@ -153,7 +153,7 @@ pub(crate) fn bearer(authorization: &str) -> Option<&str> {
 
 /// Form fields as they are kept.
 pub(crate) fn without_secrets(form: &[(String, String)]) -> Vec<(String, String)> {
-    const SECRET: [&str; 5] = ["client_secret", "client_assertion", "refresh_token", "password", "code"];
+    const SECRET: [&str; 6] = ["client_secret", "client_assertion", "refresh_token", "device_code", "password", "code"];
     let kept = |(name, value): &(String, String)| {
         let value = if SECRET.contains(&name.as_str()) { "present" } else { value };
         (name.clone(), value.to_owned())

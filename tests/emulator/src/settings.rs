@@ -19,6 +19,14 @@ pub struct Behaviour {
     pub token_lifetime: Duration,
     /// What access tokens look like.
     pub token_format: TokenFormat,
+    /// Whether every use of a refresh token hands out a new one, as Entra does; true by default.
+    pub refresh_rotation: bool,
+    /// `expires_in` of device codes; 15 minutes by default, as Entra's.
+    #[serde(rename = "deviceCodeLifetimeSeconds", with = "seconds")]
+    pub device_code_lifetime: Duration,
+    /// `interval` of device codes, which a client must keep; 5 seconds by default, as Entra's.
+    #[serde(rename = "deviceCodeIntervalSeconds", with = "seconds")]
+    pub device_code_interval: Duration,
     /// What a successful DELETE answers.
     pub success: Success,
     /// How the object inside `error` is spelled; Microsoft's documentation uses both.
@@ -36,6 +44,9 @@ impl Default for Behaviour {
             latency: Duration::ZERO,
             token_lifetime: Duration::from_secs(3600),
             token_format: TokenFormat::default(),
+            refresh_rotation: true,
+            device_code_lifetime: Duration::from_secs(900),
+            device_code_interval: Duration::from_secs(5),
             success: Success::default(),
             inner_error: InnerErrorName::default(),
             absent_photo: NotFoundAs::default(),

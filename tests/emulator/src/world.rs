@@ -1,4 +1,4 @@
-//! What is true in the emulated Microsoft: the directory, its photos, and the tokens that were issued.
+//! What is true in the emulated Microsoft: the directory, its photos, and whoever signed in.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::{App, Group, Target, Tenant, User};
 use crate::faults::Fault;
 use crate::grants::{Grant, Grants, Holder, Names};
+use crate::sessions::Sessions;
 use crate::settings::{Behaviour, Limits};
 
 /// Everything that can be seeded and read back: the program's `--state FILE` and the control API's `/state`.
@@ -45,6 +46,7 @@ pub(crate) struct World {
     ids_by_principal_name: HashMap<String, String>,
     groups: HashMap<String, Group>,
     pub(crate) grants: Grants,
+    pub(crate) sessions: Sessions,
     pub(crate) behaviour: Behaviour,
     pub(crate) hosts: Hosts,
 }
@@ -153,6 +155,11 @@ impl World {
         let grant = Grant::new(tenant, client_id, holder, permissions, &self.hosts.graph);
         let Behaviour { token_format, token_lifetime, .. } = self.behaviour;
         self.grants.issue(grant, &names, token_format, token_lifetime)
+    }
+
+    /// The tenant that users without one of their own belong to.
+    pub(crate) fn first_tenant(&self) -> Option<&Tenant> {
+        self.tenants.first()
     }
 
     /// Replaces the directory; tokens stay, as they would when an administrator changes things.

@@ -4,6 +4,9 @@
 #![allow(clippy::disallowed_methods, reason = "patience is measured on the real clock")]
 
 mod control;
+mod delegated;
+mod device;
+mod discovery;
 mod faults;
 mod graph;
 mod limits;

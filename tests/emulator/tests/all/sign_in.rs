@@ -66,7 +66,7 @@ async fn every_mistake_in_the_form_has_entras_own_error() {
     let table = [
         ("client_secret", Some("wrong"), 401, "invalid_client", 7_000_215),
         ("client_secret", Some("old"), 401, "invalid_client", 7_000_222),
-        ("client_secret", None, 401, "invalid_client", 7_000_218),
+        ("client_secret", None, 401, "invalid_client", 7_000_216),
         ("client_id", Some("unknown"), 400, "unauthorized_client", 700_016),
         ("client_id", Some("elsewhere"), 400, "unauthorized_client", 700_016),
         ("client_id", None, 400, "invalid_request", 900_144),
@@ -81,6 +81,9 @@ async fn every_mistake_in_the_form_has_entras_own_error() {
         refused(&world, TENANT, &form, (status, error, code)).await;
     }
     refused(&world, "nowhere", &world.form(), (400, "invalid_request", 90_002)).await;
+    for many in ["common", "organizations", "consumers"] {
+        refused(&world, many, &world.form(), (400, "invalid_request", 50_059)).await;
+    }
     let twice = [world.form(), vec![("scope", "again".to_owned())]].concat();
     refused(&world, TENANT, &twice, (400, "invalid_request", 900_144)).await;
     let unknown = [world.form(), vec![("colour", "blue".to_owned())]].concat();

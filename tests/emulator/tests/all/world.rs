@@ -65,7 +65,12 @@ impl World {
     }
 
     pub(crate) async fn token_request(&self, tenant: &str, form: &[(&str, String)]) -> Response {
-        let url = self.emulator.sign_in_url().join(&format!("{tenant}/oauth2/v2.0/token")).expect("a URL");
+        self.post_form(&format!("{tenant}/oauth2/v2.0/token"), form).await
+    }
+
+    /// A form to a path of the sign-in host.
+    pub(crate) async fn post_form(&self, path: &str, form: &[(&str, String)]) -> Response {
+        let url = self.emulator.sign_in_url().join(path).expect("a URL");
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = self.client.post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         request.body(body).send().await.expect("an answer")

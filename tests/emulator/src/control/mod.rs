@@ -1,5 +1,7 @@
 //! The control API: everything that tests tell the emulator, over HTTP and JSON.
 
+mod signing_in;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::catalogue;
 use crate::directory::{App, Group, Tenant, User};
 use crate::exchange::{Shared, lock};
 use crate::faults::{Fault, FaultKind};
-use crate::settings::{Behaviour, Limits, Roots};
+use crate::settings::{Behaviour, Limits};
 use crate::world::State;
 
 type Emulated = Held<Arc<Shared>>;
@@ -33,6 +35,10 @@ enum Refused {
     Unknown { kind: &'static str, name: String },
     #[error("A fault's status must be between 200 and 599.")]
     Status,
+    #[error("A person either approves, as {{\"approve\": \"user\"}}, or declines, as {{\"decline\": true}}.")]
+    Decision,
+    #[error("No device code {0} waits for that user: it is unknown, decided, expired, or asked for elsewhere.")]
+    DeviceCode(String),
     #[error("There is no known fault {0:?}. GET /catalogue lists them.")]
     Fault(String),
 }
@@ -40,8 +46,8 @@ enum Refused {
 impl axum::response::IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
         let status = match self {
-            Self::Unknown { .. } => 404,
-            Self::Body { .. } | Self::Id { .. } | Self::Status | Self::Fault(_) => 400,
+            Self::Unknown { .. } | Self::DeviceCode(_) => 404,
+            Self::Body { .. } | Self::Id { .. } | Self::Status | Self::Fault(_) | Self::Decision => 400,
         };
         answer::json(status, &json!({"error": self.to_string()}))
     }
@@ -59,10 +65,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/counters", get(read_counters))
         .route("/limits", put(put_limits))
         .route("/behaviour", put(put_behaviour))
-        .route("/roots", put(put_roots))
         .route("/tokens/expire", post(expire_tokens))
         .route("/pauses/forgive", post(forgive))
         .route("/catalogue", get(read_catalogue))
+        .merge(signing_in::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
@@ -177,12 +183,6 @@ async fn put_limits(Held(shared): Emulated, body: Bytes) -> Outcome {
 async fn put_behaviour(Held(shared): Emulated, body: Bytes) -> Outcome {
     let behaviour: Behaviour = parsed("PUT /behaviour", &body)?;
     lock(&shared.world).behaviour = behaviour;
-    Ok(answer::bare(204))
-}
-
-async fn put_roots(Held(shared): Emulated, body: Bytes) -> Outcome {
-    let roots: Roots = parsed("PUT /roots", &body)?;
-    shared.set_roots(&roots);
     Ok(answer::bare(204))
 }
 
