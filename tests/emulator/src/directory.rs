@@ -50,6 +50,12 @@ pub struct App {
     /// What users read where they consent; absent: no claim of it.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// The registered certificates, each the PEM of its public part.
+    #[serde(default)]
+    pub certificates: Vec<String>,
+    /// Whose tokens are taken for the application's own proof.
+    #[serde(default)]
+    pub federated_credentials: Vec<FederatedCredential>,
     /// Delegated permissions such as `User.ReadWrite` that an administrator consented to for everyone.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -59,6 +65,29 @@ pub struct App {
     /// Whether personal accounts may sign in to it, at `consumers` and `common`.
     #[serde(default)]
     pub personal_accounts: bool,
+}
+
+/// A federated identity credential: tokens of another issuer that Entra takes in place of a secret.
+/// All three must match to the letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FederatedCredential {
+    /// `iss` of the token.
+    pub issuer: String,
+    /// `sub` of the token, such as `system:serviceaccount:default:operator`.
+    pub subject: String,
+    /// One of these is in `aud` of the token, as a rule `api://AzureADTokenExchange`.
+    pub audiences: Vec<String>,
+}
+
+/// The keys that an issuer publishes; the real Entra fetches them from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Issuer {
+    /// The issuer, as in `iss`.
+    pub issuer: String,
+    /// Its JSON Web Key Set.
+    pub jwks: serde_json::Value,
 }
 
 impl App {
@@ -72,6 +101,8 @@ impl App {
             expired_secrets: Vec::new(),
             roles: ["ProfilePhoto.ReadWrite.All", "User.Read.All", "Group.Read.All"].map(String::from).to_vec(),
             display_name: None,
+            certificates: Vec::new(),
+            federated_credentials: Vec::new(),
             scopes: Vec::new(),
             public: false,
             personal_accounts: false,
@@ -82,6 +113,24 @@ impl App {
     #[must_use]
     pub fn public(client_id: impl Into<String>) -> Self {
         Self { secrets: Vec::new(), roles: Vec::new(), public: true, ..Self::new(client_id, "") }
+    }
+
+    /// The same application with one more registered certificate, the PEM of its public part.
+    #[must_use]
+    pub fn with_certificate(mut self, pem: impl Into<String>) -> Self {
+        self.certificates.push(pem.into());
+        self
+    }
+
+    /// The same application with one more federated credential.
+    #[must_use]
+    pub fn with_federated_credential(mut self, issuer: &str, subject: &str, audience: &str) -> Self {
+        self.federated_credentials.push(FederatedCredential {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audiences: vec![audience.to_owned()],
+        });
+        self
     }
 
     /// The same application, which personal accounts may sign in to as well.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use crate::control;
-use crate::directory::{App, CONSUMERS, Group, Target, Tenant, User};
+use crate::directory::{App, CONSUMERS, Group, Issuer, Target, Tenant, User};
 use crate::exchange::{Shared, Urls, lock};
 use crate::faults::{Fault, Faults, Matcher, Operation};
 use crate::grants::Holder;
@@ -233,6 +233,11 @@ impl Emulator {
     #[must_use = "a decision that nobody could take proves nothing"]
     pub fn decide(&self, user_code: &str, decision: &Decision) -> bool {
         entra::decide(&mut lock(&self.shared.world), user_code, decision)
+    }
+
+    /// Publishes an issuer's keys, or replaces them: the real Entra fetches them from the issuer.
+    pub fn put_issuer(&self, issuer: Issuer) {
+        lock(&self.shared.world).put_issuer(issuer);
     }
 
     /// Ends every access token now.

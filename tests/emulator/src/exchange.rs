@@ -250,6 +250,7 @@ impl Shared {
             client_id: about.client_id.clone(),
             headers,
             form: record::without_secrets(&arrived.form),
+            assertion: record::assertion(&arrived.form),
             body_length: arrived.body.len(),
             status: None,
             fault: None,

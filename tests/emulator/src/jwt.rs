@@ -4,12 +4,27 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-/// The claims of a token that nobody verified; `None` for what is not three parts, two of them JSON objects.
-pub(crate) fn claims(token: &str) -> Option<Value> {
-    let (signed, _) = token.rsplit_once('.')?;
+/// A signed token that was taken apart, not verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Jwt {
+    pub(crate) header: Value,
+    pub(crate) claims: Value,
+    /// What the signature is about: the first two parts with their dot.
+    pub(crate) signed: String,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// Takes a token apart; `None` for what is not three parts, two of them JSON objects.
+pub(crate) fn read(token: &str) -> Option<Jwt> {
+    let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
-    object(header)?;
-    object(claims)
+    let jwt = Jwt {
+        header: object(header)?,
+        claims: object(claims)?,
+        signed: signed.to_owned(),
+        signature: decode(signature)?,
+    };
+    Some(jwt)
 }
 
 /// Puts a token together.

@@ -28,12 +28,13 @@
 //!
 //! | who | how |
 //! |---|---|
-//! | an application | `client_credentials` with a secret |
+//! | an application | `client_credentials` with a secret, a certificate's assertion, or a federated token |
 //! | a user, in person | a device code, which [`Emulator::decide`] approves in the person's place |
 //! | a user, later | `refresh_token`: [`Emulator::issue_refresh_token`] skips the person |
 //!
-//! Access tokens are JWTs that nobody can verify, for one Graph root. Where a proxy stands between, [`Options::roots`]
-//! says what clients call the hosts.
+//! Assertions are verified: signature, thumbprint, issuer, audience, time, and that none comes twice. The real Entra
+//! fetches an issuer's keys; here they are told ([`Emulator::put_issuer`]). Access tokens are JWTs that nobody can
+//! verify, for one Graph root. Where a proxy stands between, [`Options::roots`] says what clients call the hosts.
 //!
 //! # The control API
 //!
@@ -45,6 +46,11 @@
 //! curl -X PUT $C/tenants/11111111-2222-4333-8444-555555555555 -d '{"domains": ["contoso.onmicrosoft.com"]}'
 //! curl -X PUT $C/apps/aaaaaaaa-2222-4333-8444-555555555555 \
 //!      -d '{"secrets": ["s3cret"], "roles": ["ProfilePhoto.ReadWrite.All", "User.Read.All"]}'
+//! curl -X PUT $C/apps/aaaaaaaa-2222-4333-8444-555555555555 -d '{"certificates": ["-----BEGIN CERTIFICATE-----\n..."]}'
+//! curl -X PUT $C/apps/aaaaaaaa-2222-4333-8444-555555555555 \
+//!      -d '{"federatedCredentials": [{"issuer": "https://issuer.example.com", "audiences": ["api://AzureADTokenExchange"],
+//!           "subject": "system:serviceaccount:default:operator"}]}'
+//! curl -X PUT $C/issuers -d '{"issuer": "https://issuer.example.com", "jwks": {"keys": []}}'     # DELETE takes its name
 //! curl -X PUT $C/apps/bbbbbbbb-2222-4333-8444-555555555555 -d '{"public": true, "personalAccounts": true}'
 //! curl -X PUT $C/users/jane.doe@contoso.com -d '{"photo": true}'         # by principal name or by id
 //! curl -X PUT $C/users/john@contoso.com -d '{"mailbox": "onPremises"}'
@@ -94,11 +100,13 @@ mod sessions;
 mod settings;
 mod world;
 
-pub use directory::{Account, App, CONSUMERS, Group, GroupKind, Mailbox, Target, Tenant, User};
+pub use directory::{
+    Account, App, CONSUMERS, FederatedCredential, Group, GroupKind, Issuer, Mailbox, Target, Tenant, User,
+};
 pub use emulator::{Emulator, Options, Ports, RequestLog, TimedOut};
 pub use faults::{Effect, Fault, FaultKind, Matcher, Operation};
 pub use odd_answers::{Answer, EntraError, GraphError, Inner, OddToken, Payload, RetryAfter};
-pub use record::{Listener, Recorded};
+pub use record::{Assertion, Listener, Recorded};
 pub use sessions::{Decision, RefreshTokens};
 pub use settings::{Behaviour, InnerErrorName, Limits, NotFoundAs, Roots, Success, TokenFormat};
 pub use world::State;

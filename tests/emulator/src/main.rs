@@ -34,7 +34,7 @@ struct Flags {
     #[arg(long, value_name = "URL")]
     sign_in_root: Option<Url>,
 
-    /// JSON file with tenants, apps, users, groups, limits, behaviour and faults, as GET /state shows them.
+    /// JSON file with tenants, apps, users, groups, issuers, limits, behaviour and faults, as GET /state shows them.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::directory::Target;
 use crate::faults::{Matcher, Operation};
+use crate::jwt;
 
 /// Which of the two hosts a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub struct Recorded {
     pub headers: BTreeMap<String, String>,
     /// The fields of the token endpoint's form in their order, secrets and assertions as `present`.
     pub form: Vec<(String, String)>,
+    /// What the client assertion says, without what makes it one: its signature.
+    pub assertion: Option<Assertion>,
     /// The bytes of the body.
     pub body_length: usize,
     /// The status that was sent; `None` while it is under way, and when the connection was reset or abandoned.
@@ -57,6 +61,15 @@ pub struct Recorded {
     /// Every name of whom it is about, in lower case.
     #[serde(skip)]
     pub(crate) names: Vec<String>,
+}
+
+/// A client assertion that was taken apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assertion {
+    /// Its header.
+    pub header: Value,
+    /// Its claims.
+    pub claims: Value,
 }
 
 impl Recorded {
@@ -159,4 +172,11 @@ pub(crate) fn without_secrets(form: &[(String, String)]) -> Vec<(String, String)
         (name.clone(), value.to_owned())
     };
     form.iter().map(kept).collect()
+}
+
+/// The assertion among the fields, if there is one that can be read.
+pub(crate) fn assertion(form: &[(String, String)]) -> Option<Assertion> {
+    let (_, text) = form.iter().find(|(name, _)| name == "client_assertion")?;
+    let jwt = jwt::read(text)?;
+    Some(Assertion { header: jwt.header, claims: jwt.claims })
 }

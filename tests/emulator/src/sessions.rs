@@ -1,6 +1,6 @@
-//! What Entra remembers between two requests: refresh tokens and device codes.
+//! What Entra remembers between two requests: refresh tokens, device codes, and assertions that were used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Duration, Instant};
@@ -100,12 +100,13 @@ impl DeviceCode {
     }
 }
 
-/// Refresh tokens and device codes. They outlive a change of the directory, as tokens do.
+/// Refresh tokens, device codes and used assertions. They outlive a change of the directory, as tokens do.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     refresh_tokens: HashMap<String, (Session, Life)>,
     issued: Vec<String>,
     device_codes: Vec<DeviceCode>,
+    assertions: HashSet<(String, String)>,
 }
 
 impl Sessions {
@@ -151,6 +152,11 @@ impl Sessions {
 
     pub(crate) fn by_user_code(&mut self, user_code: &str) -> Option<&mut DeviceCode> {
         self.device_codes.iter_mut().find(|code| code.user_code.eq_ignore_ascii_case(user_code))
+    }
+
+    /// Remembers an assertion by its `jti`; false if it was seen before.
+    pub(crate) fn first_use(&mut self, client_id: &str, jti: &str) -> bool {
+        self.assertions.insert((client_id.to_lowercase(), jti.to_owned()))
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Behaviour {
     pub token_format: TokenFormat,
     /// Whether every use of a refresh token hands out a new one, as Entra does; true by default.
     pub refresh_rotation: bool,
+    /// Whether a `jti` that was seen before is refused; true by default, which is stricter than some of Microsoft's own
+    /// libraries need: MSAL for Python sends the same assertion until shortly before it ends.
+    pub single_use_assertions: bool,
     /// `expires_in` of device codes; 15 minutes by default, as Entra's.
     #[serde(rename = "deviceCodeLifetimeSeconds", with = "seconds")]
     pub device_code_lifetime: Duration,
@@ -45,6 +48,7 @@ impl Default for Behaviour {
             token_lifetime: Duration::from_secs(3600),
             token_format: TokenFormat::default(),
             refresh_rotation: true,
+            single_use_assertions: true,
             device_code_lifetime: Duration::from_secs(900),
             device_code_interval: Duration::from_secs(5),
             success: Success::default(),

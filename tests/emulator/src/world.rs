@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{App, Group, Target, Tenant, User};
+use crate::directory::{App, Group, Issuer, Target, Tenant, User};
 use crate::faults::Fault;
 use crate::grants::{Grant, Grants, Holder, Names};
 use crate::sessions::Sessions;
@@ -22,6 +22,8 @@ pub struct State {
     pub users: Vec<User>,
     /// The groups.
     pub groups: Vec<Group>,
+    /// The issuers of federated tokens, with their keys.
+    pub issuers: Vec<Issuer>,
     /// The limits in force.
     pub limits: Limits,
     /// The answers in force.
@@ -45,6 +47,7 @@ pub(crate) struct World {
     users: HashMap<String, User>,
     ids_by_principal_name: HashMap<String, String>,
     groups: HashMap<String, Group>,
+    issuers: Vec<Issuer>,
     pub(crate) grants: Grants,
     pub(crate) sessions: Sessions,
     pub(crate) behaviour: Behaviour,
@@ -157,6 +160,22 @@ impl World {
         self.grants.issue(grant, &names, token_format, token_lifetime)
     }
 
+    pub(crate) fn put_issuer(&mut self, issuer: Issuer) {
+        self.remove_issuer(&issuer.issuer);
+        self.issuers.push(issuer);
+    }
+
+    pub(crate) fn remove_issuer(&mut self, issuer: &str) -> bool {
+        let before = self.issuers.len();
+        self.issuers.retain(|known| known.issuer != issuer);
+        self.issuers.len() < before
+    }
+
+    /// The published keys of an issuer.
+    pub(crate) fn issuer(&self, issuer: &str) -> Option<&Issuer> {
+        self.issuers.iter().find(|known| known.issuer == issuer)
+    }
+
     /// The tenant that users without one of their own belong to.
     pub(crate) fn first_tenant(&self) -> Option<&Tenant> {
         self.tenants.first()
@@ -169,6 +188,7 @@ impl World {
         self.users.clear();
         self.ids_by_principal_name.clear();
         self.groups.clear();
+        self.issuers.clone_from(&state.issuers);
         state.tenants.iter().cloned().for_each(|tenant| self.put_tenant(tenant));
         state.apps.iter().cloned().for_each(|app| self.put_app(app));
         state.users.iter().cloned().for_each(|user| self.put_user(user));
@@ -183,6 +203,7 @@ impl World {
             apps: self.apps.values().cloned().collect(),
             users: self.users.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
+            issuers: self.issuers.clone(),
             behaviour: self.behaviour.clone(),
             ..State::default()
         };

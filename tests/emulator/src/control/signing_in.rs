@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::answer;
+use crate::directory::Issuer;
 use crate::entra::{self, Realm};
 use crate::exchange::{Shared, lock};
 use crate::sessions::{Decision, Life, RefreshTokens, Session};
 use crate::settings::Roots;
 
-use super::{Emulated, Outcome, Refused, parsed, written};
+use super::{Emulated, Outcome, Refused, gone, parsed, written};
 
 /// A user who signed in, as it is written in JSON.
 #[derive(Deserialize)]
@@ -37,13 +38,32 @@ struct Decided {
     decline: bool,
 }
 
+/// The name of an issuer, which is a URL and so can't stand in a path.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct IssuerName {
+    issuer: String,
+}
+
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
+        .route("/issuers", put(put_issuer).delete(delete_issuer))
         .route("/refresh-tokens", post(issue))
         .route("/refresh-tokens/revoke", post(revoke))
         .route("/refresh-tokens/age", post(age))
         .route("/device-codes/{user_code}", post(decide))
         .route("/roots", put(put_roots))
+}
+
+async fn put_issuer(Held(shared): Emulated, body: Bytes) -> Outcome {
+    let issuer: Issuer = parsed("PUT /issuers", &body)?;
+    lock(&shared.world).put_issuer(issuer);
+    Ok(answer::bare(204))
+}
+
+async fn delete_issuer(Held(shared): Emulated, body: Bytes) -> Outcome {
+    let IssuerName { issuer } = parsed("DELETE /issuers", &body)?;
+    gone(lock(&shared.world).remove_issuer(&issuer), "issuer", issuer)
 }
 
 async fn issue(Held(shared): Emulated, body: Bytes) -> Outcome {

@@ -4,7 +4,10 @@ use crate::directory::App;
 use crate::odd_answers::EntraError;
 use crate::world::World;
 
-use super::{Realm, field, optional, refuse};
+use super::{Realm, assertion, field, optional, refuse};
+
+/// The one kind of assertion that Entra takes.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// On whose behalf an application asks for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,22 +18,29 @@ pub(super) enum Asking {
     ForUser,
 }
 
+/// What an application shows.
+enum Proof<'a> {
+    Secret(&'a str),
+    Assertion(&'a str),
+}
+
 /// The application of the form, if it is allowed here and proved to be itself.
 pub(super) fn identify(
-    world: &World,
+    world: &mut World,
     form: &[(String, String)],
     realm: &Realm,
     asking: Asking,
 ) -> Result<App, EntraError> {
     let app = named(world, form, realm)?;
-    match optional(form, "client_secret") {
+    match proof(form)? {
         None if app.public && asking == Asking::ForUser => {}
         None => return Err(unproven(asking)),
         Some(_) if app.public => {
             let said = "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.";
             return Err(refuse(401, "invalid_client", 700_025, said));
         }
-        Some(secret) => check(&app, secret)?,
+        Some(Proof::Secret(secret)) => check(&app, secret)?,
+        Some(Proof::Assertion(text)) => assertion::check(world, &app, realm, text)?,
     }
     Ok(app)
 }
@@ -57,6 +67,21 @@ fn is_registered(app: &App, realm: &Realm) -> bool {
     match (realm, &app.tenant) {
         (Realm::Tenant(id), Some(home)) => home.eq_ignore_ascii_case(id),
         _ => true,
+    }
+}
+
+fn proof(form: &[(String, String)]) -> Result<Option<Proof<'_>>, EntraError> {
+    let malformed = |said| Err(refuse(400, "invalid_request", 9_002_313, said));
+    match (optional(form, "client_secret"), optional(form, "client_assertion")) {
+        (Some(_), Some(_)) => {
+            malformed("Invalid request. Only one of 'client_secret' and 'client_assertion' may be presented.")
+        }
+        (Some(secret), None) => Ok(Some(Proof::Secret(secret))),
+        (None, Some(_)) if field(form, "client_assertion_type")? != JWT_BEARER => {
+            malformed("Invalid request. The value of 'client_assertion_type' is not supported.")
+        }
+        (None, Some(assertion)) => Ok(Some(Proof::Assertion(assertion))),
+        (None, None) => Ok(None),
     }
 }
 

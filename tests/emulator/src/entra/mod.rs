@@ -1,9 +1,11 @@
 //! Entra: paths and forms here, each grant in a file of its own.
 
+mod assertion;
 mod client;
 mod delegated;
 mod device;
 mod discovery;
+mod keys;
 mod realm;
 mod scopes;
 
@@ -25,10 +27,12 @@ pub(crate) use realm::Realm;
 use client::Asking;
 
 /// Every field that some grant knows, and what the SDKs add for their own use.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "grant_type",
     "client_id",
     "client_secret",
+    "client_assertion",
+    "client_assertion_type",
     "refresh_token",
     "device_code",
     // MSAL sends the device code under this name as well.

@@ -78,7 +78,7 @@ pub(crate) fn authenticate<'a>(world: &'a World, authorization: Option<&str>) ->
 
 /// Whether a token that nobody here issued says itself that it is not for this Graph.
 fn is_for_another(token: &str, graph: &str) -> bool {
-    jwt::claims(token).is_some_and(|claims| claims["aud"].is_string() && claims["aud"] != graph)
+    jwt::read(token).is_some_and(|jwt| jwt.claims["aud"].is_string() && jwt.claims["aud"] != graph)
 }
 
 fn serve(world: &mut World, arrived: &Arrived) -> Result<Response<Body>, Refused> {

@@ -15,6 +15,8 @@ async fn everything_that_is_put_comes_back_and_works() {
         ("apps/cccccccc-2222-4333-8444-555555555555", json!({"secrets": ["s"], "roles": []})),
         ("users/john@contoso.com", json!({"photo": true})),
         ("groups/9c1d0f6e-2222-4333-8444-666666666666", json!({"photo": true})),
+        ("users/jane@example.com", json!({"account": "personal", "admin": false, "disabled": true})),
+        ("issuers", json!({"issuer": "https://issuer.example.com", "jwks": {"keys": []}})),
         ("limits", json!({"inFlight": 9})),
         ("behaviour", json!({"success": "noContent", "innerError": "innererror"})),
     ];

@@ -64,6 +64,15 @@ impl World {
         ["grant_type", "client_id", "client_secret", "scope"].into_iter().zip(fields).collect()
     }
 
+    /// The same with an assertion for a proof.
+    pub(crate) fn form_with_assertion(&self, assertion: &str) -> Form {
+        let mut form = self.form();
+        form.retain(|(name, _)| *name != "client_secret");
+        form.push(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()));
+        form.push(("client_assertion", assertion.to_owned()));
+        form
+    }
+
     pub(crate) async fn token_request(&self, tenant: &str, form: &[(&str, String)]) -> Response {
         self.post_form(&format!("{tenant}/oauth2/v2.0/token"), form).await
     }
