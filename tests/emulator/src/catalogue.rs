@@ -7,10 +7,10 @@ use crate::graph::not_found;
 use crate::odd_answers::{Answer, EntraError, GraphError, Inner, OddToken, Payload, RetryAfter};
 use crate::settings::{InnerErrorName, NotFoundAs};
 
-/// A fault of this name, from either table.
+/// A fault of this name, from any of the tables.
 #[must_use]
 pub fn named(name: &str) -> Option<FaultKind> {
-    let mut all = graph().into_iter().chain(sign_in());
+    let mut all = graph().into_iter().chain(sign_in()).chain(patience());
     all.find(|(known, _)| known == name).map(|(_, kind)| kind)
 }
 
@@ -24,64 +24,97 @@ pub fn graph() -> Vec<(String, FaultKind)> {
 /// Everything that the token endpoint can answer instead of a token.
 #[must_use]
 pub fn sign_in() -> Vec<(String, FaultKind)> {
-    let rows: [(u16, &str, u32, &str); 34] = [
-        (400, "temporarily_unavailable", 50_033, "a retryable error"),
-        (400, "temporarily_unavailable", 50_087, "a transient error"),
-        (400, "temporarily_unavailable", 90_006, "an external server's retryable error"),
-        (400, "temporarily_unavailable", 90_012, "request timed out"),
-        (400, "temporarily_unavailable", 90_024, "request budget exceeded"),
-        (400, "temporarily_unavailable", 90_033, "directory unavailable"),
-        (400, "temporarily_unavailable", 90_055, "tenant throttled"),
-        (400, "invalid_grant", 50_196, "loop detected"),
-        (400, "invalid_request", 70_021, "federation record not found"),
-        (401, "invalid_client", 700_024, "assertion outside its validity"),
-        (401, "invalid_client", 7_000_215, "secret invalid"),
-        (401, "invalid_client", 7_000_222, "secret expired"),
-        (400, "unauthorized_client", 700_016, "application not found"),
-        (400, "invalid_request", 90_002, "tenant not found"),
-        (400, "invalid_request", 50_059, "no tenant information"),
-        (401, "unauthorized_client", 7_000_112, "application disabled"),
-        (400, "unauthorized_client", 70_001, "application disabled"),
-        (401, "invalid_client", 700_027, "assertion signature invalid"),
-        (401, "invalid_client", 700_030, "certificate invalid"),
-        (401, "invalid_client", 7_000_218, "secret or assertion missing"),
-        (401, "invalid_client", 700_025, "public client sent a secret"),
-        (400, "invalid_scope", 70_011, "scope invalid"),
-        (400, "invalid_resource", 500_011, "resource not found"),
-        (400, "invalid_grant", 65_001, "consent missing"),
-        (400, "access_denied", 53_003, "blocked by conditional access"),
-        (400, "invalid_request", 90_038, "another national cloud"),
-        (400, "invalid_request", 900_382, "confidential client across clouds"),
-        (400, "invalid_grant", 50_173, "grant revoked"),
-        (400, "invalid_grant", 700_082, "refresh token inactive"),
-        (400, "invalid_grant", 700_084, "refresh token over 24 hours old"),
-        (400, "interaction_required", 50_076, "second factor needed"),
-        (400, "interaction_required", 50_079, "second factor registration needed"),
-        (400, "invalid_grant", 50_057, "user disabled"),
-        (400, "invalid_grant", 70_000, "grant invalid"),
-    ];
-    let errors = rows.map(|(status, error, code, about)| {
+    let rows = [&PASSING[..], &OF_THE_APPLICATION, &OF_THE_USER].into_iter().flatten();
+    let errors = rows.map(|&(status, error, code, about)| {
         (format!("entra AADSTS{code} {about}"), FaultKind::entra(status, error, code))
     });
-    errors.into_iter().chain(sign_in_oddities()).collect()
+    errors.chain(sign_in_oddities()).collect()
 }
 
+/// What never ends by itself, for tests about patience.
+#[must_use]
+pub fn patience() -> Vec<(String, FaultKind)> {
+    named_rows(vec![("hang", FaultKind::Hang), ("entra hang", FaultKind::Hang)])
+}
+
+/// HTTP status, `error`, AADSTS number, and what it is about.
+type Row = (u16, &'static str, u32, &'static str);
+
+/// What passes by itself, at once or in minutes.
+const PASSING: [Row; 14] = [
+    (400, "temporarily_unavailable", 50_033, "a retryable error"),
+    (400, "temporarily_unavailable", 50_087, "a transient error"),
+    (400, "temporarily_unavailable", 90_006, "an external server's retryable error"),
+    (400, "temporarily_unavailable", 90_012, "request timed out"),
+    (400, "temporarily_unavailable", 90_024, "request budget exceeded"),
+    (400, "temporarily_unavailable", 90_033, "directory unavailable"),
+    (400, "temporarily_unavailable", 90_055, "tenant throttled"),
+    (400, "temporarily_unavailable", 90_090, "an internal error"),
+    (400, "temporarily_unavailable", 90_091, "an internal error of the directory"),
+    (400, "invalid_grant", 50_196, "loop detected"),
+    (400, "invalid_request", 70_021, "federation record not found"),
+    (401, "invalid_client", 700_211, "federated issuer not found"),
+    (401, "invalid_client", 700_212, "federated audience not found"),
+    (401, "invalid_client", 700_213, "federated subject not found"),
+];
+
+/// What an administrator has to put right, in Entra or in the Secret; the first also passes with the clocks.
+const OF_THE_APPLICATION: [Row; 24] = [
+    (401, "invalid_client", 700_024, "assertion outside its validity"),
+    (401, "invalid_client", 7_000_215, "secret invalid"),
+    (401, "invalid_client", 7_000_222, "secret expired"),
+    (400, "unauthorized_client", 700_016, "application not found"),
+    (400, "invalid_request", 90_002, "tenant not found"),
+    (400, "invalid_request", 50_059, "no tenant information"),
+    (401, "unauthorized_client", 7_000_112, "application disabled"),
+    (400, "unauthorized_client", 70_001, "application disabled"),
+    (401, "invalid_client", 700_027, "assertion signature invalid"),
+    (401, "invalid_client", 700_030, "certificate invalid"),
+    (401, "invalid_client", 7_000_216, "proof missing"),
+    (401, "invalid_client", 7_000_218, "secret or assertion missing"),
+    (401, "invalid_client", 700_025, "public client sent a secret"),
+    (400, "invalid_scope", 70_011, "scope invalid"),
+    (400, "invalid_scope", 1_002_012, "scope without .default"),
+    (400, "invalid_resource", 500_011, "resource not found"),
+    (400, "invalid_grant", 65_001, "consent missing"),
+    (400, "access_denied", 53_003, "blocked by conditional access"),
+    (400, "access_denied", 530_032, "blocked by a security policy"),
+    (400, "invalid_request", 90_038, "another national cloud"),
+    (400, "invalid_request", 900_382, "confidential client across clouds"),
+    (400, "invalid_request", 900_432, "confidential client across clouds"),
+    (401, "invalid_client", 5_002_738, "assertion algorithm not supported"),
+    (400, "invalid_request", 9_002_332, "application not for personal accounts"),
+];
+
+/// What only the user can put right, by signing in again.
+const OF_THE_USER: [Row; 10] = [
+    (400, "invalid_grant", 50_173, "grant revoked"),
+    (400, "invalid_grant", 700_082, "refresh token inactive"),
+    (400, "invalid_grant", 70_008, "refresh token expired"),
+    (400, "invalid_grant", 700_084, "refresh token over 24 hours old"),
+    (400, "invalid_grant", 70_043, "sign-in frequency"),
+    (400, "interaction_required", 50_076, "second factor needed"),
+    (400, "interaction_required", 50_079, "second factor registration needed"),
+    (400, "invalid_grant", 50_057, "user disabled"),
+    (400, "invalid_grant", 50_034, "user not found"),
+    (400, "invalid_grant", 70_000, "grant invalid"),
+];
+
 fn sign_in_oddities() -> Vec<(String, FaultKind)> {
-    let throttled = |retry_after| {
-        let error = EntraError {
-            status: 429,
-            error: "temporarily_unavailable".to_owned(),
-            codes: vec![],
-            description: None,
-            retry_after,
-        };
-        FaultKind::Entra(error)
+    let unnumbered = |status, error: &str, retry_after| {
+        FaultKind::Entra(EntraError { status, error: error.to_owned(), codes: vec![], description: None, retry_after })
     };
+    let bare = json!({"error": "invalid_client", "error_description": "The client could not be authenticated."});
+    let minute = Some(RetryAfter::seconds(60));
     named_rows(vec![
-        ("entra 429 with Retry-After 60", throttled(Some(RetryAfter::seconds(60)))),
-        ("entra 429 without Retry-After", throttled(None)),
+        ("entra 429 with Retry-After 60", unnumbered(429, "temporarily_unavailable", minute)),
+        ("entra 429 without Retry-After", unnumbered(429, "temporarily_unavailable", None)),
         ("entra 503 HTML", FaultKind::html(503)),
         ("entra 500 empty", FaultKind::bare(500)),
+        ("entra 503 temporarily_unavailable", unnumbered(503, "temporarily_unavailable", None)),
+        ("entra 500 server_error", unnumbered(500, "server_error", None)),
+        ("entra invalid_client without error_codes", FaultKind::Answer(Answer::new(401, Payload::Json(bare)))),
+        ("entra token that is opaque", FaultKind::OddToken(OddToken::Opaque)),
         ("entra token without expires_in", FaultKind::OddToken(OddToken::WithoutExpiresIn)),
         ("entra token with expires_in as text", FaultKind::OddToken(OddToken::ExpiresInAsText)),
         ("entra token without access_token", FaultKind::OddToken(OddToken::WithoutAccessToken)),
@@ -220,7 +253,7 @@ fn service_trouble() -> Vec<(String, FaultKind)> {
     ])
 }
 
-/// Without those that never end by themselves: `Hang`, `SlowHead` and `SlowBody` belong to tests about patience.
+/// Without those that never end by themselves, see [`patience`].
 fn wire_trouble() -> Vec<(String, FaultKind)> {
     let redirect = |status| FaultKind::Redirect { status, to: "http://127.0.0.1:9/elsewhere".to_owned() };
     named_rows(vec![

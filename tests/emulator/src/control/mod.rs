@@ -197,7 +197,8 @@ async fn forgive(Held(shared): Emulated) -> Outcome {
 }
 
 async fn read_catalogue() -> Outcome {
-    let table: BTreeMap<_, _> = catalogue::graph().into_iter().chain(catalogue::sign_in()).collect();
+    let table: BTreeMap<_, _> =
+        [catalogue::graph(), catalogue::sign_in(), catalogue::patience()].into_iter().flatten().collect();
     written(&table)
 }
 

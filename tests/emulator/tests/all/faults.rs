@@ -28,14 +28,45 @@ async fn a_fault_meets_the_requests_it_waits_for_so_often_and_no_others() {
     assert_eq!(world.token_request(TENANT, &world.form()).await.status(), 200);
 }
 
+#[test]
+fn every_class_of_entras_refusals_has_a_name() {
+    let known: Vec<String> = catalogue::sign_in().into_iter().map(|(name, _)| name).collect();
+    let numbers = [
+        50_033, 50_087, 90_006, 90_012, 90_024, 90_033, 90_055, 90_090, 90_091, 50_196, 70_021, 700_211, 700_212,
+        700_213, 700_024, 7_000_215, 700_016, 7_000_222, 90_002, 50_059, 7_000_112, 70_001, 700_027, 700_030,
+        7_000_218, 700_025, 70_011, 500_011, 65_001, 53_003, 530_032, 90_038, 900_382, 900_432, 50_173, 700_082,
+        70_008, 700_084, 70_043, 50_076, 50_079, 50_057, 50_034, 70_000,
+    ];
+    for number in numbers {
+        let start = format!("entra AADSTS{number} ");
+        assert_eq!(known.iter().filter(|name| name.starts_with(&start)).count(), 1, "{start}");
+    }
+    let mut all: Vec<_> =
+        catalogue::graph().into_iter().chain(catalogue::sign_in()).chain(catalogue::patience()).collect();
+    let count = all.len();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.dedup_by(|a, b| a.0 == b.0);
+    assert_eq!(all.len(), count, "a name stands for one thing");
+}
+
 #[tokio::test]
 async fn an_opaque_token_in_place_of_a_jwt_opens_the_same_doors() {
     let mut world = World::new().await;
-    let known = FaultKind::OddToken(OddToken::Opaque);
+    let known = FaultKind::Known("entra token that is opaque".to_owned());
     world.emulator.add_fault(Fault::on(Operation::Token, known).times(1));
     world.token = world.sign_in().await;
     assert!(!world.token.contains('.'), "{}", world.token);
     assert_eq!(verdict(world.delete(JANE)).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_hangs_has_a_name_too() {
+    let world = World::new().await;
+    world.emulator.add_fault(Fault::on(Operation::Token, FaultKind::Known("entra hang".to_owned())).times(1));
+    let form = world.form();
+    let answer = tokio::time::timeout(Duration::from_millis(50), world.token_request(TENANT, &form)).await;
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(world.token_request(TENANT, &form).await.status(), 200);
 }
 
 /// Everything in the catalogue that ends by itself, as status, `Retry-After` and readable body.
