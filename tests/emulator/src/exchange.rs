@@ -88,6 +88,11 @@ impl Arrived {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// A field of the form.
+    fn form_value(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn authorization(&self) -> Option<&str> {
         self.header("authorization")
     }
@@ -207,7 +212,7 @@ impl Shared {
     fn about(&self, arrived: &Arrived) -> About {
         match arrived.listener {
             Listener::Graph => self.about_graph(arrived),
-            Listener::SignIn => about_sign_in(arrived),
+            Listener::SignIn => self.about_sign_in(arrived),
         }
     }
 
@@ -232,6 +237,25 @@ impl Shared {
             client_id,
             names,
             scope: grant.map(Grant::scope),
+        }
+    }
+
+    fn about_sign_in(&self, arrived: &Arrived) -> About {
+        let place = entra::place(&arrived.path);
+        let client_id = arrived.form_value("client_id").map(str::to_owned);
+        let scope = place.as_ref().zip(client_id.as_ref()).map(|(place, id)| format!("sign-in {}/{id}", place.realm));
+        let mut names: Vec<String> = client_id.iter().map(|id| id.to_lowercase()).collect();
+        if let Some(token) = arrived.form_value("refresh_token") {
+            let world = lock(&self.world);
+            let user = world.sessions.refresh_token(token).map(|(session, _)| Target::user(&session.user));
+            names.extend(user.iter().flat_map(|user| world.names(user)));
+        }
+        About {
+            operation: place.map_or(Operation::Other, |place| place.operation()),
+            target: None,
+            client_id,
+            names,
+            scope,
         }
     }
 
@@ -284,19 +308,6 @@ impl Shared {
         if let (true, Some(scope), Some(span)) = (throttling, scope, answer::retry_after(response)) {
             lock(&self.throttle).pause(scope, span);
         }
-    }
-}
-
-fn about_sign_in(arrived: &Arrived) -> About {
-    let place = entra::place(&arrived.path);
-    let client_id = arrived.form.iter().find(|(name, _)| name == "client_id").map(|(_, id)| id.clone());
-    let scope = place.as_ref().zip(client_id.as_ref()).map(|(place, id)| format!("sign-in {}/{id}", place.realm));
-    About {
-        operation: place.map_or(Operation::Other, |place| place.operation()),
-        target: None,
-        names: client_id.iter().map(|id| id.to_lowercase()).collect(),
-        client_id,
-        scope,
     }
 }
 

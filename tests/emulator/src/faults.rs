@@ -83,8 +83,9 @@ pub enum Operation {
 pub struct Matcher {
     /// What is asked.
     pub operation: Operation,
-    /// A user id, principal name, group id or client id; absent: anyone. Upper and lower case are the same,
-    /// and a known user is found by id and by principal name, whichever the request used.
+    /// A user id, principal name, group id or client id; absent: anyone. Upper and lower case are the same, and a known
+    /// user is found by id and by principal name, whichever the request used. A sign-in is about its client, and about
+    /// the user of its refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
 }

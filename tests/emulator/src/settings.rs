@@ -21,8 +21,8 @@ pub struct Behaviour {
     pub token_format: TokenFormat,
     /// Whether every use of a refresh token hands out a new one, as Entra does; true by default.
     pub refresh_rotation: bool,
-    /// Whether a `jti` that was seen before is refused; true by default, which is stricter than some of Microsoft's own
-    /// libraries need: MSAL for Python sends the same assertion until shortly before it ends.
+    /// Whether a `jti` that was seen before is refused; true by default, which is stricter than Entra can be: MSAL for
+    /// Python sends the same assertion until shortly before it ends.
     pub single_use_assertions: bool,
     /// `expires_in` of device codes; 15 minutes by default, as Entra's.
     #[serde(rename = "deviceCodeLifetimeSeconds", with = "seconds")]
@@ -59,7 +59,8 @@ impl Default for Behaviour {
     }
 }
 
-/// What an access token looks like. Clients must not care: "tokens that a Microsoft API receives might not always be a JWT".
+/// What an access token looks like. Clients must not care
+/// (<https://learn.microsoft.com/entra/identity-platform/access-tokens>).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenFormat {

@@ -105,8 +105,8 @@ fn registered(app: &App, algorithm: Algorithm, jwt: &Jwt) -> Result<Certificate,
     })
 }
 
-/// The bytes of a thumbprint. Microsoft's own libraries do not agree on the form: MSAL for Python pads it, the Azure SDK
-/// for Rust writes it in the standard alphabet.
+/// The bytes of a thumbprint. Microsoft's own libraries do not agree on its form: MSAL for Python pads it, the Azure
+/// SDK for Rust writes it in the standard alphabet.
 fn thumbprint(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     jwt::decode(text).or_else(|| STANDARD_NO_PAD.decode(text).ok())
@@ -215,8 +215,8 @@ fn rejected(said: &str, reason: &str, thumbprint: &[u8]) -> EntraError {
 
 fn no_record(code: u32, what: &str, presented: &str) -> EntraError {
     let said = format!(
-        "No matching federated identity record found for presented assertion {what} '{presented}'. Check your federated \
-         identity credential Subject, Audience and Issuer against the presented assertion. \
+        "No matching federated identity record found for presented assertion {what} '{presented}'. Check your \
+         federated identity credential Subject, Audience and Issuer against the presented assertion. \
          https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
     );
     refuse(401, "invalid_client", code, said)

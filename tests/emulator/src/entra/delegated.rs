@@ -10,7 +10,7 @@ use crate::sessions::{FORM, Life, Session};
 use crate::world::World;
 
 use super::client::{self, Asking};
-use super::scopes::{self, Asked};
+use super::scopes::{self, Asked, SIGN_IN};
 use super::{Realm, field, granted, optional, refuse};
 
 /// Whether an answer carries a refresh token.
@@ -52,7 +52,7 @@ pub(super) fn signed_in(
     refresh: Refresh,
 ) -> Value {
     let Session { tenant, client_id, .. } = session;
-    let is_permission = |scope: &&String| !["openid", "profile", "email", "offline_access"].contains(&scope.as_str());
+    let is_permission = |scope: &&String| !SIGN_IN.contains(&scope.as_str());
     let permissions: Vec<String> = scopes.iter().filter(is_permission).cloned().collect();
     let access = world.issue(tenant, client_id, Holder::User(user.id.clone()), permissions);
     let mut answer = granted(world, &access);

@@ -93,7 +93,7 @@ fn ready(code: &mut DeviceCode) -> Result<&str, EntraError> {
     }
 }
 
-/// What the person does; false if there is no such code that waits, or if that user can't sign in where it was asked for.
+/// What the person does; false if no such code waits, or if that user can't sign in where it was asked for.
 pub(crate) fn decide(world: &mut World, user_code: &str, decision: &Decision) -> bool {
     let Some(code) = world.sessions.by_user_code(user_code) else {
         return false;

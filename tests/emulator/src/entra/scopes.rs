@@ -6,7 +6,7 @@ use crate::odd_answers::EntraError;
 use super::refuse;
 
 /// Scopes of sign-in itself, which are no permissions of Graph.
-const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+pub(super) const SIGN_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// What a delegated request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

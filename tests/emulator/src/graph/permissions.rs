@@ -1,7 +1,7 @@
 //! Who may do what: the permissions of a token against an operation and its target.
 //!
-//! From <https://learn.microsoft.com/graph/api/profilephoto-delete>, where personal accounts have `User.ReadWrite` only,
-//! and administrators of users need no more than that for everyone else.
+//! From <https://learn.microsoft.com/graph/api/profilephoto-delete>: personal accounts have `User.ReadWrite` only, and
+//! administrators of users need no more than that for everyone else.
 
 use crate::directory::Target;
 use crate::faults::Operation;

@@ -1,6 +1,6 @@
 //! Refresh tokens: what users' sign-ins are worth, and when they are worth nothing.
 
-use emulator::{App, Behaviour, CONSUMERS, RefreshTokens, Tenant, User};
+use emulator::{App, Behaviour, CONSUMERS, Fault, FaultKind, Matcher, Operation, RefreshTokens, Tenant, User};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -147,6 +147,16 @@ async fn personal_and_other_accounts_do_not_mix() {
     }
     world.emulator.put_app(App::public(PUBLIC));
     refused(&world, "consumers", &form(PUBLIC, &own), (400, "invalid_request", 9_002_332)).await;
+}
+
+#[tokio::test]
+async fn faults_and_counters_find_a_users_sign_ins() {
+    let (world, token) = world().await;
+    world.emulator.add_fault(Fault::on(Operation::Token, FaultKind::html(503)).about(JANE).times(1));
+    assert_eq!(world.token_request(TENANT, &world.form()).await.status(), 200, "the application's own");
+    assert_eq!(world.token_request(TENANT, &form(PUBLIC, &token)).await.status(), 503);
+    assert_eq!(world.token_request(TENANT, &form(PUBLIC, &token)).await.status(), 200);
+    assert_eq!(world.emulator.count(&Matcher::of(Operation::Token).about(JANE_ID)), 2);
 }
 
 #[tokio::test]

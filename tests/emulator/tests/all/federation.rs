@@ -26,7 +26,10 @@ fn header() -> Value {
 
 /// What an API server issues for a `ServiceAccount`.
 fn claims() -> Value {
-    json!({"iss": ISSUER, "sub": SUBJECT, "aud": [AUDIENCE], "iat": in_seconds(0), "nbf": in_seconds(0), "exp": in_seconds(600)})
+    json!({
+        "iss": ISSUER, "sub": SUBJECT, "aud": [AUDIENCE],
+        "iat": in_seconds(0), "nbf": in_seconds(0), "exp": in_seconds(600),
+    })
 }
 
 #[tokio::test]

@@ -57,7 +57,8 @@ impl Signer {
             let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(0);
             URL_SAFE_NO_PAD.encode(&bytes[start..])
         };
-        json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": part(key.modulus), "e": part(key.exponent)}]})
+        let (n, e) = (part(key.modulus), part(key.exponent));
+        json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": n, "e": e}]})
     }
 
     /// Signs what the header's `alg` says; with PKCS #1 padding where it says something else.
