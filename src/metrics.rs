@@ -39,6 +39,8 @@ pub enum Target {
     User,
     /// A Microsoft 365 group.
     Group,
+    /// The signed-in user.
+    Me,
 }
 
 impl Target {
@@ -46,6 +48,7 @@ impl Target {
         match self {
             Self::User => "user",
             Self::Group => "group",
+            Self::Me => "me",
         }
     }
 }

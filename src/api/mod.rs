@@ -13,6 +13,9 @@ mod status;
 pub use crd::{crd, crd_yaml};
 pub use ids::{ClientId, GroupId, InvalidId, TenantId, UserId};
 pub use reason::{Category, Reason};
-pub use removal::{CredentialRef, InvalidSpec, Removal, Target};
-pub use spec::{Cloud, CredentialsSpec, PhotoRemoval, PhotoRemovalSpec, SecretReference, TargetSpec};
+pub use removal::{CredentialRef, Holder, InvalidSpec, Removal, Target};
+pub use spec::{
+    Cloud, CredentialsSpec, PhotoRemoval, PhotoRemovalSpec, SecretReference, ServiceAccountReference, SignedInUser,
+    TargetSpec,
+};
 pub use status::{Evidence, LastAttempt, Outcome, PENDING_MESSAGE, PhotoRemovalStatus, condition};

@@ -1,5 +1,7 @@
 //! The spec, parsed: what the rest of the house works with.
 
+use std::fmt;
+
 use super::{ClientId, Cloud, CredentialsSpec, GroupId, InvalidId, PhotoRemovalSpec, TargetSpec, TenantId, UserId};
 
 /// Whose photo is to go.
@@ -9,17 +11,28 @@ pub enum Target {
     User(UserId),
     /// A Microsoft 365 group, by object id.
     Group(GroupId),
+    /// The user who signed in.
+    Me,
 }
 
 /// Where the credential is read, and which of its values the resource overrides. Always in the resource's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CredentialRef {
-    /// The Secret's name.
-    pub secret: String,
-    /// Wins over the Secret's `AZURE_TENANT_ID`.
+    /// What holds it.
+    pub holder: Holder,
+    /// Wins over what the holder says.
     pub tenant: Option<TenantId>,
-    /// Wins over the Secret's `AZURE_CLIENT_ID`.
+    /// Wins over what the holder says.
     pub client: Option<ClientId>,
+}
+
+/// The object that holds a credential, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A Secret.
+    Secret(String),
+    /// A ServiceAccount that an application trusts.
+    ServiceAccount(String),
 }
 
 /// A spec that makes sense.
@@ -37,17 +50,25 @@ pub struct Removal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSpec {
     /// No target, or more than one.
-    #[error("spec.target names {found} targets where exactly one of user and group is wanted")]
+    #[error("spec.target names {found} targets where exactly one of user, group and me is wanted")]
     Targets {
         /// How many it names.
         found: usize,
     },
-    /// No credential reference.
-    #[error("spec.credentials has no secretRef")]
-    NoCredential,
-    /// A name that cannot be a Secret's.
-    #[error("spec.credentials.secretRef.name is not the name of a Secret")]
-    SecretName,
+    /// No credential reference, or both.
+    #[error("spec.credentials has {found} references where exactly one of secretRef and serviceAccountRef is wanted")]
+    Credentials {
+        /// How many it has.
+        found: usize,
+    },
+    /// A name that cannot be a Secret's or a ServiceAccount's.
+    #[error("spec.credentials.{field}.name is not the name of a {kind}")]
+    HolderName {
+        /// The reference.
+        field: &'static str,
+        /// What it should refer to.
+        kind: &'static str,
+    },
     /// A malformed identifier.
     #[error("{field} is malformed: {source}")]
     Id {
@@ -65,7 +86,34 @@ impl Target {
         match self {
             Self::User(_) => "user",
             Self::Group(_) => "group",
+            Self::Me => "me",
         }
+    }
+}
+
+impl Holder {
+    /// Its kind, as messages name it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "Secret",
+            Self::ServiceAccount(_) => "ServiceAccount",
+        }
+    }
+
+    /// Its name, which is unique in its namespace among those of its kind.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Secret(name) | Self::ServiceAccount(name) => name,
+        }
+    }
+}
+
+/// As messages name it.
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.kind(), self.name())
     }
 }
 
@@ -82,26 +130,34 @@ impl PhotoRemovalSpec {
 impl TargetSpec {
     fn parse(&self) -> Result<Target, InvalidSpec> {
         let invalid = |field| move |source| InvalidSpec::Id { field, source };
-        match (&self.user, &self.group) {
-            (Some(user), None) => UserId::parse(user).map(Target::User).map_err(invalid("spec.target.user")),
-            (None, Some(group)) => GroupId::parse(group).map(Target::Group).map_err(invalid("spec.target.group")),
-            (None, None) => Err(InvalidSpec::Targets { found: 0 }),
-            (Some(_), Some(_)) => Err(InvalidSpec::Targets { found: 2 }),
+        match (&self.user, &self.group, &self.me) {
+            (Some(user), None, None) => UserId::parse(user).map(Target::User).map_err(invalid("spec.target.user")),
+            (None, Some(group), None) => GroupId::parse(group).map(Target::Group).map_err(invalid("spec.target.group")),
+            (None, None, Some(_)) => Ok(Target::Me),
+            (user, group, me) => {
+                let found = usize::from(user.is_some()) + usize::from(group.is_some()) + usize::from(me.is_some());
+                Err(InvalidSpec::Targets { found })
+            }
         }
     }
 }
 
 impl CredentialsSpec {
     fn parse(&self) -> Result<CredentialRef, InvalidSpec> {
-        let secret = &self.secret_ref.as_ref().ok_or(InvalidSpec::NoCredential)?.name;
-        if !is_dns_subdomain(secret) {
-            return Err(InvalidSpec::SecretName);
+        let (field, holder) = match (&self.secret_ref, &self.service_account_ref) {
+            (Some(secret), None) => ("secretRef", Holder::Secret(secret.name.clone())),
+            (None, Some(account)) => ("serviceAccountRef", Holder::ServiceAccount(account.name.clone())),
+            (None, None) => return Err(InvalidSpec::Credentials { found: 0 }),
+            (Some(_), Some(_)) => return Err(InvalidSpec::Credentials { found: 2 }),
+        };
+        if !is_dns_subdomain(holder.name()) {
+            return Err(InvalidSpec::HolderName { field, kind: holder.kind() });
         }
         let invalid = |field| move |source| InvalidSpec::Id { field, source };
         let tenant = self.tenant_id.as_deref().map(TenantId::parse).transpose();
         let client = self.client_id.as_deref().map(ClientId::parse).transpose();
         Ok(CredentialRef {
-            secret: secret.clone(),
+            holder,
             tenant: tenant.map_err(invalid("spec.credentials.tenantId"))?,
             client: client.map_err(invalid("spec.credentials.clientId"))?,
         })

@@ -79,13 +79,14 @@ use super::PhotoRemovalStatus;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PhotoRemovalSpec {
-    /// Whose photo is removed: exactly one of `user` and `group`. It cannot be changed afterwards: create another
+    /// Whose photo is removed: exactly one of `user`, `group` and `me`. It cannot be changed afterwards: create another
     /// PhotoRemoval for another target. Example: `{user: leaver@contoso.com}`.
     #[x_kube(validation = Rule::new("self == oldSelf").message("target cannot be changed; create another PhotoRemoval for another target"))]
     pub target: TargetSpec,
 
-    /// Where the operator finds the credential for Microsoft Graph. It is looked for in this resource's own namespace
-    /// only. May be changed while the removal is not done. Example: `{secretRef: {name: contoso-graph}}`.
+    /// Where the operator finds the credential for Microsoft Graph: exactly one of `secretRef` and `serviceAccountRef`. It
+    /// is looked for in this resource's own namespace only. May be changed while the removal is not done.
+    /// Example: `{secretRef: {name: contoso-graph}}`.
     pub credentials: CredentialsSpec,
 
     /// The Microsoft national cloud that the tenant lives in. It cannot be changed afterwards. Default: Global, which
@@ -103,7 +104,7 @@ pub struct PhotoRemovalSpec {
 /// Whose photo is removed: exactly one of the fields.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(has(self.user) ? 1 : 0) + (has(self.group) ? 1 : 0) == 1").message("target takes exactly one of user and group"))]
+#[x_kube(validation = Rule::new("(has(self.user) ? 1 : 0) + (has(self.group) ? 1 : 0) + (has(self.me) ? 1 : 0) == 1").message("target takes exactly one of user, group and me"))]
 pub struct TargetSpec {
     /// A user: the object id (a GUID) or the user principal name, which need not be the e-mail address. At most 256
     /// characters. Example: `leaver@contoso.com`, or `guest_fabrikam.com#EXT#@contoso.com` for a guest.
@@ -118,27 +119,44 @@ pub struct TargetSpec {
     #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("group must be an object id (a GUID)"))]
     pub group: Option<String>,
+
+    /// The user who signed in, of a delegated credential: a Secret with `AZURE_REFRESH_TOKEN`. The only way to remove the
+    /// photo of a personal Microsoft account. Example: `{}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub me: Option<SignedInUser>,
 }
 
-/// Where the credential is.
+/// The user who signed in. It has no fields.
+#[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedInUser {}
+
+/// Where the credential is: exactly one of `secretRef` and `serviceAccountRef`.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.secretRef)").message("credentials needs secretRef, the Secret that holds the credential"))]
+#[x_kube(validation = Rule::new("has(self.secretRef) != has(self.serviceAccountRef)").message("credentials takes exactly one of secretRef and serviceAccountRef"))]
 pub struct CredentialsSpec {
-    /// A Secret with the keys `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, in this resource's own
-    /// namespace. The Secret may be created later than this resource. Example: `{name: contoso-graph}`.
+    /// A Secret in this resource's own namespace, which may be created later than this resource. Keys: `AZURE_TENANT_ID`,
+    /// `AZURE_CLIENT_ID`, and one of `AZURE_CLIENT_SECRET`; `AZURE_CLIENT_CERTIFICATE` (PEM with its key, or PKCS#12) with
+    /// `AZURE_CLIENT_CERTIFICATE_PASSWORD` if it has one; `tls.crt` with `tls.key`; or `AZURE_REFRESH_TOKEN`, which goes
+    /// alone or with one of the others. Example: `{name: contoso-graph}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretReference>,
 
+    /// A ServiceAccount in this resource's own namespace that a Microsoft Entra application trusts (workload identity
+    /// federation), so that no secret is stored. Its annotations `azure.workload.identity/tenant-id` and
+    /// `azure.workload.identity/client-id` name the application. Example: `{name: offboarder}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_ref: Option<ServiceAccountReference>,
+
     /// The Microsoft Entra tenant: its id (a GUID), one of its domains, or `consumers` for personal accounts. Default:
-    /// the Secret's `AZURE_TENANT_ID`, over which it wins. Example: `contoso.onmicrosoft.com`.
+    /// the Secret's `AZURE_TENANT_ID` or the ServiceAccount's annotation, over which it wins. Example: `contoso.onmicrosoft.com`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     #[x_kube(validation = Rule::new("self.lowerAscii() == 'consumers' || self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$') || self.matches('^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\\\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$')").message("tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers"))]
     pub tenant_id: Option<String>,
 
-    /// The Microsoft Entra application (client) id, a GUID. Default: the Secret's `AZURE_CLIENT_ID`, over which it wins.
-    /// Example: `2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10`.
+    /// The Microsoft Entra application (client) id, a GUID. Default: the Secret's `AZURE_CLIENT_ID` or the
+    /// ServiceAccount's annotation, over which it wins. Example: `2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')").message("clientId must be a GUID"))]
@@ -151,6 +169,15 @@ pub struct SecretReference {
     /// The Secret's name. Example: `contoso-graph`.
     #[schemars(length(max = 253))]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')").message("secretRef.name must be the name of a Secret: lower-case letters, digits, '-' and '.'"))]
+    pub name: String,
+}
+
+/// A ServiceAccount in the resource's own namespace.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceAccountReference {
+    /// The ServiceAccount's name. Example: `offboarder`.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')").message("serviceAccountRef.name must be the name of a ServiceAccount: lower-case letters, digits, '-' and '.'"))]
     pub name: String,
 }
 

@@ -1,16 +1,18 @@
-//! Kubernetes: the watch, the live read, the status write, the Secret and the event. Each call has a deadline; nothing
+//! Kubernetes: the watch, the live read, the status write, the Secret, the ServiceAccount and the event. Each call has a deadline; nothing
 //! in here decides.
 
 pub mod client;
 mod event;
 mod removals;
 mod secret;
+mod service_account;
 mod watch;
 
 pub use client::CallError;
 pub use event::{Note, publish};
 pub use removals::{Live, Removals, WriteError};
-pub use secret::{SecretContent, read_secret};
+pub use secret::{SecretContent, put_value, read_secret};
+pub use service_account::{ServiceAccountContent, read_service_account, request_token};
 pub use watch::{Hooks, Scope, watch};
 
 use kube::core::DeserializeGuard;

@@ -1,20 +1,47 @@
-//! One Secret, read by its name: the operator has no right to list or watch them.
+//! One Secret, read by its name: the operator has no right to list or watch them. And the one value in it that the
+//! operator writes, if it may: a refresh token that Entra handed out in place of the old one.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use zeroize::Zeroize;
 
 use super::CallError;
 use super::client::within;
 
-/// What a Secret holds.
+/// What a Secret holds. Wiped from memory when dropped.
 pub struct SecretContent {
     /// Changes with every write to it.
     pub resource_version: String,
+    /// When it was written to last, as far as the API server tells.
+    pub written: Option<Timestamp>,
     /// Its values by key.
     pub data: BTreeMap<String, ByteString>,
+}
+
+impl From<Secret> for SecretContent {
+    fn from(secret: Secret) -> Self {
+        let metadata = secret.metadata;
+        let writes = metadata.managed_fields.into_iter().flatten().filter_map(|entry| entry.time);
+        let written = writes.chain(metadata.creation_timestamp).map(|time| time.0).max();
+        Self {
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            written,
+            data: secret.data.unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for SecretContent {
+    fn drop(&mut self) {
+        self.data.values_mut().for_each(|value| value.0.zeroize());
+    }
 }
 
 /// Reads the Secret of that name; none if there is none.
@@ -24,8 +51,26 @@ pub struct SecretContent {
 pub async fn read_secret(client: &Client, namespace: &str, name: &str) -> Result<Option<SecretContent>, CallError> {
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let found = within("reading the Secret", api.get_opt(name)).await?;
-    Ok(found.map(|secret| SecretContent {
-        resource_version: secret.metadata.resource_version.unwrap_or_default(),
-        data: secret.data.unwrap_or_default(),
-    }))
+    Ok(found.map(SecretContent::from))
+}
+
+/// Puts one value into the Secret, unless somebody wrote to it since `version`; everything else stays. Returns the
+/// version that it has now.
+///
+/// # Errors
+/// As [`read_secret`]; a 409 says that somebody was there first.
+pub async fn put_value(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    version: &str,
+    (key, value): (&str, &SecretString),
+) -> Result<String, CallError> {
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let value = ByteString(value.expose_secret().as_bytes().to_vec());
+    let patch = json!({"metadata": {"resourceVersion": version}, "data": {key: value}});
+    let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
+    let call = api.patch(name, &parameters, &patch);
+    let written = within("writing the new refresh token into the Secret", call).await?;
+    Ok(SecretContent::from(written).resource_version.clone())
 }

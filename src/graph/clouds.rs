@@ -18,6 +18,18 @@ const fn built_in(cloud: Cloud) -> (&'static str, &'static str) {
     }
 }
 
+/// For whom a ServiceAccount's token must be meant so that the cloud's Entra takes it for an application's word. It is a
+/// name and no address, so no override changes it
+/// (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust>).
+#[must_use]
+pub const fn exchange_audience(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Global => "api://AzureADTokenExchange",
+        Cloud::USGovernmentL4 | Cloud::USGovernmentL5 => "api://AzureADTokenExchangeUSGov",
+        Cloud::China => "api://AzureADTokenExchangeChina",
+    }
+}
+
 /// Where every cloud is, the operator's own overrides included.
 #[derive(Clone, Debug)]
 pub struct Clouds {

@@ -12,5 +12,5 @@ mod verdict;
 
 pub use answer::{Answer, Body};
 pub use client::Graph;
-pub use clouds::{Clouds, Endpoints, InvalidEndpoint};
+pub use clouds::{Clouds, Endpoints, InvalidEndpoint, exchange_audience};
 pub use verdict::{Existence, Reading, judge, judge_existence};

@@ -7,13 +7,13 @@ use crate::api::Target;
 
 const VERSION: &str = "v1.0";
 
-/// The photo itself: `{root}/v1.0/users/{id}/photo/$value`, or a group's. `root` is one of [`super::Endpoints`].
+/// The photo itself: `{root}/v1.0/users/{id}/photo/$value`, a group's, or `/me`'s. `root` is one of [`super::Endpoints`].
 #[must_use]
 pub fn photo(root: &Url, target: &Target) -> Url {
     under(root, target, &["photo", "$value"])
 }
 
-/// What exists as long as the target does: `{root}/v1.0/users/{id}?$select=id`, or a group's.
+/// What exists as long as the target does: `{root}/v1.0/users/{id}?$select=id`, a group's, or `/me`'s.
 #[must_use]
 pub fn existence(root: &Url, target: &Target) -> Url {
     let mut url = under(root, target, &[]);
@@ -30,6 +30,7 @@ fn under(root: &Url, target: &Target, tail: &[&str]) -> Url {
             Target::User(user) if user.as_str().starts_with('$') => segments.push(&by_key("users", user.as_str())),
             Target::User(user) => segments.extend(["users", user.as_str()]),
             Target::Group(group) => segments.extend(["groups", group.as_str()]),
+            Target::Me => segments.push("me"),
         };
         segments.extend(tail);
     }
@@ -71,6 +72,13 @@ mod tests {
             let expected = format!("https://graph.microsoft.com/v1.0/{segment}?$select=id");
             assert_eq!(existence(&root, &user(name)).as_str(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_signed_in_user_has_no_name() {
+        let root = Url::parse("https://graph.microsoft.com").unwrap();
+        assert_eq!(photo(&root, &Target::Me).as_str(), "https://graph.microsoft.com/v1.0/me/photo/$value");
+        assert_eq!(existence(&root, &Target::Me).as_str(), "https://graph.microsoft.com/v1.0/me?$select=id");
     }
 
     #[test]

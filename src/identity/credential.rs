@@ -1,57 +1,127 @@
-//! From a Secret to a credential. The keys are the ones that Azure Service Operator and the Azure SDKs use, so a Secret
-//! that serves them serves here.
+//! From a Secret or a ServiceAccount to a credential. The names of the keys and annotations are the ones that Azure
+//! Service Operator, the Azure SDKs and Azure Workload Identity use, so what serves them serves here.
+
+mod faults;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use secrecy::SecretString;
 
-use crate::api::{ClientId, CredentialRef, InvalidId, Reason, TenantId};
+use self::faults::{Fault, Faults};
+use super::Certificate;
+use crate::api::{ClientId, CredentialRef, InvalidId, TenantId};
 use crate::lifecycle::Trouble;
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+const CERTIFICATE: &str = "AZURE_CLIENT_CERTIFICATE";
+const PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
+const TLS_CERTIFICATE: &str = "tls.crt";
+const TLS_KEY: &str = "tls.key";
+/// The key of a Secret that holds a refresh token. The one that the operator itself may write to.
+pub const REFRESH_TOKEN: &str = "AZURE_REFRESH_TOKEN";
 
-/// The longest value that is taken, in bytes. Entra's own client secrets have 40 characters.
-const LONGEST: usize = 4096;
+const TENANT_ANNOTATION: &str = "azure.workload.identity/tenant-id";
+const CLIENT_ANNOTATION: &str = "azure.workload.identity/client-id";
 
-/// Who signs in, where, and with what. Shows no secret when printed; the secret is wiped from memory when dropped.
+/// What is missing from a Secret that names no way to sign in.
+const ANY_METHOD: &str = "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt or AZURE_REFRESH_TOKEN";
+
+/// The longest line that is taken, in bytes. Entra's client secrets have 40 characters, its refresh tokens about two
+/// thousand, and nobody promises that they will not grow.
+const LONGEST: usize = 16 * 1024;
+
+type Data = BTreeMap<String, ByteString>;
+
+/// Who signs in, where, and with what. Shows no secret when printed; secrets are wiped from memory when dropped.
 #[derive(Clone, Debug)]
 pub struct Credential {
     tenant: TenantId,
     client: ClientId,
-    method: Method,
+    proof: Proof,
+    refresh_token: Option<SecretString>,
 }
 
-/// What proves to Entra that the client is who it says.
+/// What proves to Entra that the client is the application that it says.
 #[derive(Clone, Debug)]
-pub enum Method {
+pub enum Proof {
+    /// Nothing: a public client, which only users sign in to.
+    Public,
     /// A client secret of the application.
     ClientSecret(SecretString),
+    /// A certificate that is registered with the application.
+    Certificate(Certificate),
+    /// A ServiceAccount that the application trusts, by name. Its token must be asked for at each sign-in, see
+    /// [`Credential::proven_by`].
+    ServiceAccount(String),
+    /// A token of such a ServiceAccount.
+    ServiceAccountToken(SecretString),
 }
 
 impl Credential {
-    /// Reads the data of the Secret `name`. What `reference` says of tenant and client wins over the Secret's keys, which
-    /// then need not be there nor make sense. One trailing newline of a value is not part of it.
+    /// Reads the data of a Secret. What `reference` says of tenant and client wins over the Secret's keys, which then
+    /// need not be there nor make sense. One trailing newline of a value is not part of it.
     ///
     /// # Errors
-    /// [`Trouble`] with [`Reason::CredentialInvalid`] that names every key that is missing or wrong, and no value.
-    pub fn from_secret(
-        name: &str,
-        data: &BTreeMap<String, ByteString>,
+    /// [`Trouble`] with [`crate::api::Reason::CredentialInvalid`] that names every key that is missing or wrong, and no
+    /// value.
+    pub fn from_secret(data: &Data, reference: &CredentialRef) -> Result<Self, Trouble> {
+        let mut faults = Faults::default();
+        let tenant = faults.unless_given(reference.tenant.as_ref(), TENANT, TenantId::parse, line(data, TENANT));
+        let client = faults.unless_given(reference.client.as_ref(), CLIENT, ClientId::parse, line(data, CLIENT));
+        let delegated = data.contains_key(REFRESH_TOKEN);
+        let refresh_token = delegated.then(|| faults.note(REFRESH_TOKEN, line(data, REFRESH_TOKEN))).flatten();
+        let proof = faults.proof(data, delegated);
+        match (tenant, client, proof) {
+            (Some(tenant), Some(client), Some(proof)) if refresh_token.is_some() == delegated => {
+                Ok(Self { tenant, client, proof, refresh_token: refresh_token.map(SecretString::from) })
+            }
+            _ => Err(faults.trouble(&reference.holder)),
+        }
+    }
+
+    /// Reads the annotations of a ServiceAccount. What `reference` says of tenant and client wins, as for a Secret.
+    ///
+    /// # Errors
+    /// As [`Credential::from_secret`].
+    pub fn from_service_account(
+        annotations: &BTreeMap<String, String>,
         reference: &CredentialRef,
     ) -> Result<Self, Trouble> {
         let mut faults = Faults::default();
-        let tenant = faults.unless_given(reference.tenant.as_ref(), data, TENANT, TenantId::parse);
-        let client = faults.unless_given(reference.client.as_ref(), data, CLIENT, ClientId::parse);
-        let secret = faults.note(CLIENT_SECRET, value(data, CLIENT_SECRET));
-        match (tenant, client, secret) {
-            (Some(tenant), Some(client), Some(secret)) => {
-                Ok(Self { tenant, client, method: Method::ClientSecret(SecretString::from(secret)) })
+        let text = |key: &'static str| annotations.get(key).map(String::as_str).ok_or(Fault::Missing);
+        let (tenant, client) = (text(TENANT_ANNOTATION), text(CLIENT_ANNOTATION));
+        let tenant = faults.unless_given(reference.tenant.as_ref(), TENANT_ANNOTATION, TenantId::parse, tenant);
+        let client = faults.unless_given(reference.client.as_ref(), CLIENT_ANNOTATION, ClientId::parse, client);
+        match (tenant, client) {
+            (Some(tenant), Some(client)) => {
+                let proof = Proof::ServiceAccount(reference.holder.name().to_owned());
+                Ok(Self { tenant, client, proof, refresh_token: None })
             }
-            _ => Err(faults.trouble(name)),
+            _ => Err(faults.trouble(&reference.holder)),
         }
+    }
+
+    /// A user's credential that needs no Secret: what a sign-in in person leaves behind.
+    #[must_use]
+    pub fn of_user(tenant: TenantId, client: ClientId, proof: Proof, refresh_token: SecretString) -> Self {
+        Self { tenant, client, proof, refresh_token: Some(refresh_token) }
+    }
+
+    /// The same credential with a token of its ServiceAccount.
+    #[must_use]
+    pub fn proven_by(&self, token: SecretString) -> Self {
+        Self { proof: Proof::ServiceAccountToken(token), ..self.clone() }
+    }
+
+    /// The same credential with the refresh token that came after its own.
+    #[must_use]
+    pub fn refreshed_by(&self, token: SecretString) -> Self {
+        Self { refresh_token: Some(token), ..self.clone() }
     }
 
     /// The tenant to sign in to.
@@ -66,24 +136,103 @@ impl Credential {
         &self.client
     }
 
-    /// What it signs in with.
+    /// What the application proves itself with.
     #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.method
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// What a user who signed in left behind; none if the application signs in as itself.
+    #[must_use]
+    pub const fn refresh_token(&self) -> Option<&SecretString> {
+        self.refresh_token.as_ref()
+    }
+
+    /// Whether a user signed in, so that there is a `me`.
+    #[must_use]
+    pub const fn is_delegated(&self) -> bool {
+        self.refresh_token.is_some()
+    }
+
+    /// The method in a few words, for people.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        match (&self.proof, &self.refresh_token) {
+            (Proof::Public, _) => "refresh token of a public client",
+            (Proof::ClientSecret(_), None) => "client secret",
+            (Proof::ClientSecret(_), Some(_)) => "refresh token, with a client secret",
+            (Proof::Certificate(_), None) => "certificate",
+            (Proof::Certificate(_), Some(_)) => "refresh token, with a certificate",
+            (Proof::ServiceAccount(_) | Proof::ServiceAccountToken(_), _) => "ServiceAccount",
+        }
     }
 }
 
-/// What is wrong with one key's value.
-#[derive(Clone, Copy)]
-enum Fault {
-    Missing,
-    Empty,
-    TooLong,
-    NotText,
-    Malformed(InvalidId),
+impl Faults {
+    fn unless_given<T: Clone>(
+        &mut self,
+        given: Option<&T>,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, InvalidId>,
+        found: Result<&str, Fault>,
+    ) -> Option<T> {
+        given.cloned().or_else(|| self.note(key, found.and_then(|text| parse(text).map_err(Fault::Malformed))))
+    }
+
+    /// Exactly one proof, or, for a user's credential, at most one.
+    fn proof(&mut self, data: &Data, delegated: bool) -> Option<Proof> {
+        let pair = if data.contains_key(TLS_CERTIFICATE) { TLS_CERTIFICATE } else { TLS_KEY };
+        let there: Vec<_> =
+            [CLIENT_SECRET, CERTIFICATE, pair].into_iter().filter(|key| data.contains_key(*key)).collect();
+        match there.as_slice() {
+            [] if delegated => Some(Proof::Public),
+            [] => {
+                self.add(ANY_METHOD, Fault::Missing);
+                None
+            }
+            [CLIENT_SECRET] => {
+                let secret = self.note(CLIENT_SECRET, line(data, CLIENT_SECRET))?;
+                Some(Proof::ClientSecret(SecretString::from(secret)))
+            }
+            [CERTIFICATE] => self.certificate(data).map(Proof::Certificate),
+            [_] => self.pair(data).map(Proof::Certificate),
+            [first, others @ ..] => {
+                for other in others {
+                    self.add(first, Fault::Beside(other));
+                }
+                None
+            }
+        }
+    }
+
+    fn certificate(&mut self, data: &Data) -> Option<Certificate> {
+        let value = self.note(CERTIFICATE, bytes(data, CERTIFICATE))?;
+        let password = match line(data, PASSWORD) {
+            // What an empty password opens, none opens too.
+            Err(Fault::Missing | Fault::Empty) => None,
+            given => Some(self.note(PASSWORD, given)?),
+        };
+        self.note(CERTIFICATE, Certificate::from_value(value, password).map_err(Fault::Certificate))
+    }
+
+    fn pair(&mut self, data: &Data) -> Option<Certificate> {
+        let certificate = self.note(TLS_CERTIFICATE, bytes(data, TLS_CERTIFICATE));
+        let key = self.note(TLS_KEY, bytes(data, TLS_KEY));
+        let read = Certificate::from_pair(certificate?, key?);
+        self.note(TLS_CERTIFICATE, read.map_err(Fault::Certificate))
+    }
 }
 
-fn value<'a>(data: &'a BTreeMap<String, ByteString>, key: &str) -> Result<&'a str, Fault> {
+fn bytes<'a>(data: &'a Data, key: &str) -> Result<&'a [u8], Fault> {
+    match data.get(key) {
+        None => Err(Fault::Missing),
+        Some(value) if value.0.is_empty() => Err(Fault::Empty),
+        Some(value) => Ok(&value.0),
+    }
+}
+
+/// A value that is one line of text.
+fn line<'a>(data: &'a Data, key: &str) -> Result<&'a str, Fault> {
     let bytes = &data.get(key).ok_or(Fault::Missing)?.0;
     // `echo` and editors append a newline, and Entra takes it for a part of the secret.
     let bytes = bytes.strip_suffix(b"\n").map_or(bytes.as_slice(), |line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -92,153 +241,5 @@ fn value<'a>(data: &'a BTreeMap<String, ByteString>, key: &str) -> Result<&'a st
         _ if bytes.len() > LONGEST => Err(Fault::TooLong),
         Ok(text) if !text.contains(char::is_control) => Ok(text),
         _ => Err(Fault::NotText),
-    }
-}
-
-/// What is wrong with the Secret, key by key.
-#[derive(Default)]
-struct Faults(Vec<(&'static str, Fault)>);
-
-impl Faults {
-    fn note<T>(&mut self, key: &'static str, found: Result<T, Fault>) -> Option<T> {
-        found.map_err(|fault| self.0.push((key, fault))).ok()
-    }
-
-    fn unless_given<T: Clone>(
-        &mut self,
-        given: Option<&T>,
-        data: &BTreeMap<String, ByteString>,
-        key: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, InvalidId>,
-    ) -> Option<T> {
-        let read = || value(data, key).and_then(|text| parse(text).map_err(Fault::Malformed));
-        given.cloned().or_else(|| self.note(key, read()))
-    }
-
-    fn trouble(&self, name: &str) -> Trouble {
-        let missing: Vec<_> = self.0.iter().filter(|(_, fault)| matches!(fault, Fault::Missing)).collect();
-        let mut clauses: Vec<String> = self.0.iter().filter_map(|(key, fault)| fault.clause(key)).collect();
-        if !missing.is_empty() {
-            let keys: Vec<_> = missing.iter().map(|(key, _)| format!("no {key}")).collect();
-            clauses.insert(0, format!("has {}", listed(&keys)));
-        }
-        let remedy = match (missing.len(), clauses.len()) {
-            (1, 1) => "Add it to the Secret",
-            (2.., 1) => "Add them to the Secret",
-            _ => "Correct the Secret",
-        };
-        let message =
-            format!("The Secret {name} {}. {remedy}; the operator sees the change by itself.", listed(&clauses));
-        Trouble { reason: Reason::CredentialInvalid, message }
-    }
-}
-
-impl Fault {
-    /// Completes "The Secret ...".
-    fn clause(self, key: &str) -> Option<String> {
-        match self {
-            Self::Missing => None,
-            Self::Empty => Some(format!("has an empty {key}")),
-            Self::TooLong => Some(format!("has more than 4 KiB in {key}")),
-            Self::NotText => Some(format!("has something other than one line of text in {key}")),
-            Self::Malformed(what) => Some(format!("has a malformed {key} ({what})")),
-        }
-    }
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(items: &[String]) -> String {
-    match items {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., end] => format!("{} and {end}", first.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    const GUID: &[u8] = b"2F8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10";
-    const GOOD: [(&str, &[u8]); 3] = [(TENANT, b"Contoso.com"), (CLIENT, GUID), (CLIENT_SECRET, b"s~3cr.t")];
-
-    fn reference(tenant: Option<&str>) -> CredentialRef {
-        let tenant = tenant.map(|text| TenantId::parse(text).unwrap());
-        CredentialRef { secret: "contoso-graph".to_owned(), tenant, client: None }
-    }
-
-    /// A key and its other value; none takes the key away.
-    type Change<'a> = (&'a str, Option<&'a [u8]>);
-
-    /// [`GOOD`], changed.
-    fn read(changes: &[Change<'_>], tenant: Option<&str>) -> Result<Credential, Trouble> {
-        let mut data: BTreeMap<_, _> = GOOD.map(|(key, value)| (key.to_owned(), ByteString(value.to_vec()))).into();
-        for (key, value) in changes {
-            data.remove(*key);
-            data.extend(value.map(|value| ((*key).to_owned(), ByteString(value.to_vec()))));
-        }
-        Credential::from_secret("contoso-graph", &data, &reference(tenant))
-    }
-
-    fn secret(credential: &Credential) -> &str {
-        let Method::ClientSecret(secret) = credential.method();
-        secret.expose_secret()
-    }
-
-    #[test]
-    fn a_good_secret_is_read_and_what_the_resource_says_wins() {
-        let credential = read(&[], None).unwrap();
-        assert_eq!(credential.tenant().as_str(), "contoso.com");
-        assert_eq!(credential.client().as_str(), "2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10");
-        assert_eq!(secret(&credential), "s~3cr.t");
-        for own in [None, Some(&b"?"[..]), Some(b"other.example")] {
-            let credential = read(&[(TENANT, own)], Some("fabrikam.com")).unwrap();
-            assert_eq!(credential.tenant().as_str(), "fabrikam.com");
-        }
-    }
-
-    #[test]
-    fn one_trailing_newline_is_no_part_of_a_value_and_other_white_space_is() {
-        for (written, expected) in [("a\n", "a"), ("a\r\n", "a"), (" a ", " a "), ("a", "a"), ("\u{e4}\n", "\u{e4}")] {
-            let credential = read(&[(CLIENT_SECRET, Some(written.as_bytes()))], None).unwrap();
-            assert_eq!(secret(&credential), expected, "{written:?}");
-        }
-    }
-
-    #[test]
-    fn every_key_that_is_wrong_is_named_and_no_value_is_shown() {
-        let long = [b'x'; LONGEST + 1];
-        let rows: [(&[Change<'_>], &str); 8] = [
-            (&[(CLIENT_SECRET, None)], "has no AZURE_CLIENT_SECRET. Add it to the Secret;"),
-            (
-                &[(TENANT, None), (CLIENT, None), (CLIENT_SECRET, None)],
-                "has no AZURE_TENANT_ID, no AZURE_CLIENT_ID and no AZURE_CLIENT_SECRET. Add them to the Secret;",
-            ),
-            (&[(CLIENT_SECRET, Some(b"\n"))], "has an empty AZURE_CLIENT_SECRET. Correct the Secret;"),
-            (&[(CLIENT_SECRET, Some(b"xx\n\n"))], "has something other than one line of text in AZURE_CLIENT_SECRET."),
-            (&[(CLIENT_SECRET, Some(b"xx\xff"))], "has something other than one line of text in AZURE_CLIENT_SECRET."),
-            (&[(CLIENT_SECRET, Some(&long))], "has more than 4 KiB in AZURE_CLIENT_SECRET."),
-            (&[(CLIENT, Some(b"xxx"))], "has a malformed AZURE_CLIENT_ID (a client id is a GUID)."),
-            (
-                &[(TENANT, Some(b"")), (CLIENT, Some(b"xxx")), (CLIENT_SECRET, None)],
-                "has no AZURE_CLIENT_SECRET, has an empty AZURE_TENANT_ID and has a malformed AZURE_CLIENT_ID (a \
-                 client id is a GUID). Correct the Secret;",
-            ),
-        ];
-        for (changes, expected) in rows {
-            let trouble = read(changes, None).unwrap_err();
-            assert_eq!(trouble.reason, Reason::CredentialInvalid);
-            let start = ["The Secret contoso-graph ", expected].concat();
-            assert!(trouble.message.starts_with(&start), "wanted {start}, got {}", trouble.message);
-            assert!(!trouble.message.contains("xx"), "{}", trouble.message);
-        }
-    }
-
-    #[test]
-    fn a_credential_shows_no_secret_when_printed() {
-        let shown = format!("{:?}", read(&[], None).unwrap());
-        assert!(!shown.contains("s~3cr.t"), "{shown}");
     }
 }

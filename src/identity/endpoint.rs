@@ -1,17 +1,30 @@
 //! Asking Entra for a token.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method as HttpMethod};
+use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use reqwest::Request;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Credential, Method, SignInError, Token, judge};
+use super::{Certificate, CertificateError, Credential, Grant, Proof, SignInError, assertion, judge};
 use crate::api::TenantId;
 use crate::graph::Endpoints;
-use crate::wire::{Bodies, Wire};
+use crate::wire::{Bodies, Failure, Response, Wire};
+
+/// How an assertion proves a client (RFC 7523, section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The room for a form, in bytes: a client secret and a refresh token of the longest kind, every character escaped.
+const LONGEST_FORM: usize = 128 * 1024;
+
+/// How far the clocks of whoever issued a certificate and of this machine may be apart without anybody being told.
+const SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// The client of Microsoft Entra's token endpoint. Cheap to clone. Keeps no token.
 #[derive(Clone, Debug)]
@@ -26,9 +39,10 @@ impl SignIn {
         Self { wire }
     }
 
-    /// Redeems the credential for a token to Graph
-    /// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>). `now` is taken before
-    /// the call: the token's life counts from it, and so errs on the early side. Takes at most 60 seconds.
+    /// Redeems the credential for a token to Graph: as an application
+    /// (<https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>), or as the user who left
+    /// a refresh token behind (<https://learn.microsoft.com/entra/identity-platform/refresh-tokens>). `now` is taken
+    /// before the call: the token's life counts from it, and so errs on the early side. Takes at most 60 seconds.
     ///
     /// # Errors
     /// See [`SignInError`].
@@ -37,72 +51,96 @@ impl SignIn {
         credential: &Credential,
         endpoints: &Endpoints,
         now: Timestamp,
-    ) -> Result<Token, SignInError> {
-        let mut request = Request::new(HttpMethod::POST, token_url(&endpoints.sign_in, credential.tenant()));
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(form(credential, &endpoints.scope()).into());
-        let response = self.wire.exchange(request, Bodies::All).await?;
+    ) -> Result<Grant, SignInError> {
+        let url = token_url(&endpoints.sign_in, credential.tenant());
+        let form = form(credential, &url, &endpoints.scope(), now)?;
+        let response = self.post(url, form).await?;
         let body = Zeroizing::new(response.body);
         judge(response.status, &response.headers, &body, now, response.arrived)
     }
+
+    /// Posts a form to one of Entra's endpoints.
+    pub(super) async fn post(&self, url: Url, form: Zeroizing<String>) -> Result<Response, Failure> {
+        let mut request = Request::new(Method::POST, url);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(Bytes::from_owner(form).into());
+        self.wire.exchange(request, Bodies::All).await
+    }
 }
 
-/// `{root}/{tenant}/oauth2/v2.0/token`, built from segments: no tenant can leave its own.
+/// `{root}/{tenant}/oauth2/v2.0/token`.
 fn token_url(root: &Url, tenant: &TenantId) -> Url {
+    endpoint(root, tenant, "token")
+}
+
+/// `{root}/{tenant}/oauth2/v2.0/{name}`, built from segments: no tenant can leave its own.
+pub(super) fn endpoint(root: &Url, tenant: &TenantId, name: &str) -> Url {
     let mut url = root.clone();
     // Only a URL without a host has no segments, and `Endpoints` holds none.
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend([tenant.as_str(), "oauth2", "v2.0", "token"]);
+        segments.pop_if_empty().extend([tenant.as_str(), "oauth2", "v2.0", name]);
     }
     url
 }
 
-fn form(credential: &Credential, scope: &str) -> String {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("client_id", credential.client().as_str()).append_pair("scope", scope);
-    match credential.method() {
-        Method::ClientSecret(secret) => {
-            form.append_pair("client_secret", secret.expose_secret()).append_pair("grant_type", "client_credentials");
-        }
+/// What is sent. A user's refresh token is redeemed for the permissions that the user consented to, so that no scope is
+/// named.
+fn form(credential: &Credential, url: &Url, scope: &str, now: Timestamp) -> Result<Zeroizing<String>, SignInError> {
+    // So large that it never moves and leaves a copy behind.
+    let mut form = form_urlencoded::Serializer::new(String::with_capacity(LONGEST_FORM));
+    form.append_pair("client_id", credential.client().as_str());
+    if credential.refresh_token().is_none() {
+        form.append_pair("scope", scope);
     }
-    form.finish()
+    match credential.proof() {
+        // Without its token a ServiceAccount proves nothing: Entra says so.
+        Proof::Public | Proof::ServiceAccount(_) => {}
+        Proof::ClientSecret(secret) => {
+            form.append_pair("client_secret", secret.expose_secret());
+        }
+        Proof::Certificate(certificate) => {
+            in_its_time(certificate, now)?;
+            let id = Uuid::new_v4().to_string();
+            let signed = assertion(certificate, credential.client(), url, now, &id).map_err(unusable)?;
+            append_assertion(&mut form, &signed);
+        }
+        Proof::ServiceAccountToken(token) => append_assertion(&mut form, token),
+    }
+    match credential.refresh_token() {
+        None => form.append_pair("grant_type", "client_credentials"),
+        Some(token) => {
+            form.append_pair("refresh_token", token.expose_secret()).append_pair("grant_type", "refresh_token")
+        }
+    };
+    Ok(Zeroizing::new(form.finish()))
+}
+
+fn append_assertion(form: &mut form_urlencoded::Serializer<'_, String>, assertion: &SecretString) {
+    form.append_pair("client_assertion_type", JWT_BEARER).append_pair("client_assertion", assertion.expose_secret());
+}
+
+/// Entra would only say that it does not like the certificate, not since when.
+fn in_its_time(certificate: &Certificate, now: Timestamp) -> Result<(), SignInError> {
+    let date = |time: Timestamp| time.strftime("%F at %R UTC").to_string();
+    let message = if certificate.not_after() <= now {
+        format!("The certificate expired on {}. Put a new one into the Secret.", date(certificate.not_after()))
+    } else if certificate.not_before() > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX) {
+        format!(
+            "The certificate is not valid before {}. Put one that is into the Secret, or wait; the operator looks again by \
+             itself.",
+            date(certificate.not_before())
+        )
+    } else {
+        return Ok(());
+    };
+    Err(SignInError::refused(message))
+}
+
+fn unusable(error: CertificateError) -> SignInError {
+    SignInError::refused(format!("The Secret {error}. Put another certificate into it."))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use k8s_openapi::ByteString;
-
-    use super::*;
-    use crate::api::{ClientId, CredentialRef};
-
-    #[test]
-    fn the_form_is_the_one_of_client_credentials_and_escapes_the_secret() {
-        let reference = CredentialRef {
-            secret: "s".to_owned(),
-            tenant: TenantId::parse("contoso.com").ok(),
-            client: ClientId::parse("2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10").ok(),
-        };
-        let data = BTreeMap::from([("AZURE_CLIENT_SECRET".to_owned(), ByteString(b"a+b&c= d~\n".to_vec()))]);
-        let credential = Credential::from_secret("s", &data, &reference).unwrap();
-        assert_eq!(
-            form(&credential, "https://graph.microsoft.com/.default"),
-            "client_id=2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default\
-             &client_secret=a%2Bb%26c%3D+d%7E&grant_type=client_credentials"
-        );
-    }
-
-    #[test]
-    fn the_token_endpoint_is_the_tenants_own() {
-        for (root, expected) in [
-            ("https://login.example", "https://login.example/contoso.com/oauth2/v2.0/token"),
-            ("http://127.0.0.1:9/entra/", "http://127.0.0.1:9/entra/contoso.com/oauth2/v2.0/token"),
-        ] {
-            let url = token_url(&Url::parse(root).unwrap(), &TenantId::parse("contoso.com").unwrap());
-            assert_eq!(url.as_str(), expected);
-        }
-    }
-}
+mod tests;

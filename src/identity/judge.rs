@@ -82,6 +82,12 @@ impl SignInError {
         }
     }
 
+    /// Final at once.
+    pub(super) fn refused(message: String) -> Self {
+        let trouble = Trouble { reason: Reason::CredentialInvalid, message };
+        Self::Refused { trouble, tolerated: Duration::ZERO }
+    }
+
     fn unavailable(retry_after: Option<Duration>) -> Self {
         Self::Unavailable { retry_after, source: None }
     }
@@ -97,6 +103,15 @@ fn passing(message: &str) -> Trouble {
     Trouble { reason: Reason::SignInUnavailable, message: message.to_owned() }
 }
 
+/// What a sign-in brought.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// What Graph wants to see.
+    pub token: Token,
+    /// What replaces the refresh token that was redeemed, if the answer held one.
+    pub refresh_token: Option<SecretString>,
+}
+
 /// Judges an answer of the token endpoint. `asked` is when the request was about to be sent, from which the token's life
 /// counts; `arrived` is when the answer came.
 ///
@@ -108,7 +123,7 @@ pub fn judge(
     body: &[u8],
     asked: Timestamp,
     arrived: Timestamp,
-) -> Result<Token, SignInError> {
+) -> Result<Grant, SignInError> {
     let retry_after = retry_after::of(headers, arrived);
     match http_status {
         200..=299 => granted(body, asked).ok_or(SignInError::unavailable(retry_after)),
@@ -121,9 +136,11 @@ pub fn judge(
 
 /// A success, as RFC 6749 section 5.1 has it.
 #[derive(Deserialize)]
-struct Grant {
+struct Success {
     #[serde(deserialize_with = "secret")]
     access_token: SecretString,
+    #[serde(default, deserialize_with = "perhaps_secret")]
+    refresh_token: Option<SecretString>,
     #[serde(default)]
     token_type: Option<String>,
     #[serde(default)]
@@ -134,15 +151,27 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(SecretString::from)
 }
 
+/// Whatever is a text; an odd one must not cost the token that came with it.
+fn perhaps_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(match value {
+        Value::String(text) if fits(&text) => Some(SecretString::from(text)),
+        _ => None,
+    })
+}
+
+/// A token goes into a header or a form; what does not fit there is none.
+fn fits(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The token, if the answer holds one that can be used.
-fn granted(body: &[u8], asked: Timestamp) -> Option<Token> {
-    let grant: Grant = serde_json::from_slice(body).ok()?;
-    let secret = grant.access_token.expose_secret();
-    // It goes into a header; what does not fit there is no token.
-    let fits = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic());
-    let bearer = grant.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("Bearer"));
-    let life = life(grant.expires_in.as_ref())?;
-    (fits && bearer).then(|| Token::new(grant.access_token, life, asked))
+fn granted(body: &[u8], asked: Timestamp) -> Option<Grant> {
+    let success: Success = serde_json::from_slice(body).ok()?;
+    let bearer = success.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("Bearer"));
+    let life = life(success.expires_in.as_ref())?;
+    let usable = bearer && fits(success.access_token.expose_secret());
+    usable.then(|| Grant { token: Token::new(success.access_token, life, asked), refresh_token: success.refresh_token })
 }
 
 /// How long the token lives: a number of seconds, or, as older endpoints of Entra have it, a string that holds one.

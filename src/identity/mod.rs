@@ -1,15 +1,19 @@
-//! Signing in to Microsoft Entra: from a Secret to a credential, and from a credential to a token.
+//! Signing in to Microsoft Entra: from a Secret or a ServiceAccount to a credential, and from a credential to a token.
 //!
 //! Everything but [`SignIn`] is pure: no async, no clock, no I/O, no logging. Secrets live in types that show nothing and
 //! leave nothing behind in memory.
 
+mod assertion;
+mod certificate;
 mod credential;
 mod endpoint;
 mod judge;
 mod refusal;
 mod token;
 
-pub use credential::{Credential, Method};
+pub use assertion::assertion;
+pub use certificate::{Certificate, CertificateError};
+pub use credential::{Credential, Proof, REFRESH_TOKEN};
 pub use endpoint::SignIn;
-pub use judge::{SignInError, judge};
+pub use judge::{Grant, SignInError, judge};
 pub use token::Token;

@@ -57,9 +57,31 @@ pub(super) const fn advice(code: u64) -> Option<&'static str> {
              credential that matches the ServiceAccount."
         }
         700_024 => "The client assertion is outside its time of validity. Check the clocks of the cluster's nodes.",
-        7_000_218 => "The application is a confidential client and wants proof. Add its client secret to the Secret.",
-        700_025 => "The application is a public client and takes no client secret. Take it out of the Secret.",
-        70011 | 500_011 => "Microsoft Entra knows no Microsoft Graph under this name in the tenant. Check spec.cloud.",
+        50166 | 501_661 => {
+            "Microsoft Entra cannot fetch the keys of the ServiceAccount's issuer. Publish the cluster's issuer where \
+             Microsoft can reach it."
+        }
+        5_002_738 => {
+            "Microsoft Entra does not take the signature's algorithm. Sign in with a certificate that has an RSA key."
+        }
+        7_000_216 => {
+            "The application must prove who it is to sign in as itself. Add its client secret or certificate to the Secret, \
+             or the refresh token of a user."
+        }
+        9_002_332 => {
+            "The application is not meant for personal Microsoft accounts. Sign in to AZURE_TENANT_ID's own tenant, or \
+             have the application's registration allow personal accounts."
+        }
+        50020 => "The user who signed in does not belong to this tenant. Check AZURE_TENANT_ID.",
+        7_000_218 => {
+            "The application is a confidential client and wants proof. Add its client secret or certificate to the Secret."
+        }
+        700_025 => {
+            "The application is a public client and takes no client secret or certificate. Take it out of the Secret."
+        }
+        70011 | 500_011 | 1_002_012 => {
+            "Microsoft Entra knows no Microsoft Graph under this name in the tenant. Check spec.cloud."
+        }
         65001 => "Nobody consented to the application's permissions. Have the tenant's administrator grant consent.",
         53003 | 530_032 => {
             "A conditional access policy of the tenant blocks the sign-in. Exempt the application from the policy, or \

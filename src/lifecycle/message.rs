@@ -30,39 +30,56 @@ pub(super) fn invalid_spec(fault: &str) -> String {
 }
 
 pub(super) fn absent(target: &TargetSpec, confirmed: bool) -> String {
-    let kind = kind(target);
+    let (whom, permission) = match Kind::of(target) {
+        Kind::User => ("user", "User.Read.All"),
+        Kind::Group => ("group", "GroupMember.Read.All"),
+        Kind::Me => ("signed-in user", "User.Read"),
+    };
     if confirmed {
-        return format!("There was no photo to remove; Microsoft Graph confirmed that the {kind} exists.");
+        return format!("There was no photo to remove; Microsoft Graph confirmed that the {whom} exists.");
     }
-    let permission = by_kind(target, "User.Read.All", "GroupMember.Read.All");
     format!(
-        "There was no photo to remove, but whether the {kind} exists was not confirmed, and Microsoft Graph answers the \
-         same for a {kind} that does not exist. Check spec.target, or grant the application {permission} to have it \
+        "There was no photo to remove, but whether the {whom} exists was not confirmed, and Microsoft Graph answers the \
+         same for a {whom} that does not exist. Check spec.target, or grant the application {permission} to have it \
          confirmed."
     )
 }
 
 pub(super) fn not_found(target: &TargetSpec) -> String {
-    let (kind, hint) = (
-        kind(target),
-        by_kind(
-            target,
-            "a user principal name need not be the e-mail address",
-            "only the object id of a Microsoft 365 group will do",
-        ),
-    );
-    format!(
-        "There is no such {kind} in the tenant. Check spec.target ({hint}); the operator looks again by \
-         itself."
-    )
+    let (whom, hint) = match Kind::of(target) {
+        Kind::User => ("user", "a user principal name need not be the e-mail address"),
+        Kind::Group => ("group", "only the object id of a Microsoft 365 group will do"),
+        Kind::Me => {
+            return "Microsoft Graph does not know the user who signed in. Sign in as a user of this tenant; the operator \
+                    looks again by itself."
+                .to_owned();
+        }
+    };
+    format!("There is no such {whom} in the tenant. Check spec.target ({hint}); the operator looks again by itself.")
 }
 
-pub(super) fn denied(target: &TargetSpec) -> String {
-    let wider = by_kind(target, "User.ReadWrite.All", "Group.ReadWrite.All");
-    format!(
-        "Microsoft Graph denied access. Grant the application ProfilePhoto.ReadWrite.All (or {wider}) with admin \
-         consent; the operator looks again by itself."
-    )
+pub(super) fn denied(target: &TargetSpec, delegated: bool) -> String {
+    let advice = match (Kind::of(target), delegated) {
+        (Kind::User, false) => {
+            "Grant the application ProfilePhoto.ReadWrite.All (or User.ReadWrite.All) with admin consent"
+        }
+        (Kind::Group, false) => {
+            "Grant the application ProfilePhoto.ReadWrite.All (or Group.ReadWrite.All) with admin consent"
+        }
+        (Kind::User, true) => {
+            "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or User.ReadWrite.All), and see \
+             that whoever signed in is a User, People or Global Administrator of the whole tenant"
+        }
+        (Kind::Group, true) => {
+            "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or Group.ReadWrite.All), and see \
+             that whoever signed in owns the group or administers groups"
+        }
+        (Kind::Me, _) => {
+            "Grant the application the delegated permission User.ReadWrite (or ProfilePhoto.ReadWrite.All) and sign in \
+             again"
+        }
+    };
+    format!("Microsoft Graph denied access. {advice}; the operator looks again by itself.")
 }
 
 pub(super) const fn not_supported(obstacle: Obstacle) -> &'static str {
@@ -85,10 +102,20 @@ pub(super) const fn not_supported(obstacle: Obstacle) -> &'static str {
     }
 }
 
-fn kind(target: &TargetSpec) -> &'static str {
-    by_kind(target, "user", "group")
+/// Which kind of target a message is about.
+#[derive(Clone, Copy)]
+enum Kind {
+    User,
+    Group,
+    Me,
 }
 
-fn by_kind(target: &TargetSpec, user: &'static str, group: &'static str) -> &'static str {
-    if target.group.is_some() { group } else { user }
+impl Kind {
+    const fn of(target: &TargetSpec) -> Self {
+        match target {
+            TargetSpec { group: Some(_), .. } => Self::Group,
+            TargetSpec { me: Some(_), .. } => Self::Me,
+            TargetSpec { .. } => Self::User,
+        }
+    }
 }

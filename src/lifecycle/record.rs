@@ -32,6 +32,7 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
     let mut page = Page::open(seen, policy, now);
     match brought {
         Brought::Answer(attempt, verdict) => {
+            page.notice.clone_from(&attempt.notice);
             let throttled = matches!(verdict, Verdict::Throttled { .. });
             page.attempted(attempt, attempt.received.saturating_sub(u32::from(throttled)));
             page.judged(attempt, verdict);
@@ -102,12 +103,14 @@ struct Page<'a> {
     seen: &'a Seen<'a>,
     policy: &'a Policy,
     now: Timestamp,
+    /// Said after whatever else there is to say.
+    notice: Option<String>,
     status: PhotoRemovalStatus,
 }
 
 impl<'a> Page<'a> {
     fn open(seen: &'a Seen<'a>, policy: &'a Policy, now: Timestamp) -> Self {
-        Self { seen, policy, now, status: seen.status.clone() }
+        Self { seen, policy, now, notice: None, status: seen.status.clone() }
     }
 
     fn attempted(&mut self, attempt: &Attempt, requests: u32) {
@@ -136,7 +139,9 @@ impl<'a> Page<'a> {
             Verdict::TargetNotSupported(obstacle) => {
                 self.stuck(Reason::TargetNotSupported, message::not_supported(*obstacle));
             }
-            Verdict::PermissionDenied => self.stuck(Reason::PermissionDenied, &message::denied(target)),
+            Verdict::PermissionDenied => {
+                self.stuck(Reason::PermissionDenied, &message::denied(target, attempt.delegated));
+            }
             Verdict::Throttled { until } => self.throttled(*until),
             Verdict::Unavailable => self.unavailable(),
             Verdict::Rejected => self.rejected(),
@@ -243,6 +248,10 @@ impl<'a> Page<'a> {
     }
 
     fn stand(&mut self, reason: Reason, category: Category, text: &str) {
+        let text = match &self.notice {
+            Some(notice) => &format!("{text} {notice}"),
+            None => text,
+        };
         stand(&mut self.status, self.seen.generation, reason, category, text, self.now);
     }
 }

@@ -14,7 +14,7 @@ pub enum Verdict {
         /// Whether the target is known to exist.
         confirmed: bool,
     },
-    /// There is no such user or group.
+    /// There is no such target.
     TargetNotFound,
     /// Graph cannot remove this target's photo.
     TargetNotSupported(Obstacle),
@@ -53,6 +53,10 @@ pub struct Attempt {
     pub tenant: TenantId,
     /// The application that signed in.
     pub client: ClientId,
+    /// A user signed in, not the application itself.
+    pub delegated: bool,
+    /// What is to be said of the credential, in a whole sentence, though it works.
+    pub notice: Option<String>,
     /// The `client-request-id` that was sent.
     pub client_request_id: String,
     /// How many DELETEs of this try Graph may have received: a try whose token is refused sends a second one, and one

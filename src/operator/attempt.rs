@@ -109,7 +109,12 @@ impl Try<'_> {
         let id = uuid::Uuid::new_v4().to_string();
         let watch = Stopwatch::start();
         let answer = self.context.graph.target_exists(endpoints, target, session.token.secret(), &id).await;
-        self.count(if matches!(target, Target::User(_)) { "get_user" } else { "get_group" }, &answer, watch);
+        let operation = match target {
+            Target::User(_) => "get_user",
+            Target::Group(_) => "get_group",
+            Target::Me => "get_me",
+        };
+        self.count(operation, &answer, watch);
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
@@ -158,6 +163,7 @@ pub(super) const fn kind(target: &Target) -> metrics::Target {
     match target {
         Target::User(_) => metrics::Target::User,
         Target::Group(_) => metrics::Target::Group,
+        Target::Me => metrics::Target::Me,
     }
 }
 
@@ -166,6 +172,8 @@ fn attempt(session: &Session, client_request_id: String, received: u32, answer: 
         time: clock::now(),
         tenant: session.tenant.clone(),
         client: session.client.clone(),
+        delegated: session.delegated,
+        notice: session.notice.clone(),
         client_request_id,
         received,
         http_status: answer.map(|answer| answer.http_status),

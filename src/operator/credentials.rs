@@ -1,20 +1,21 @@
 //! The credentials in use. Each is found out once, however many objects wait for it, and a broken one is looked after by
-//! one task that reads one Secret.
+//! one task that reads one Secret or ServiceAccount.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::Client;
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
-use super::desk::{Desk, Errand, Reading, Rhythm, View};
+use super::desk::{Content, Desk, Errand, Reading, Rhythm, View};
+use super::holder::{Holders, Kept, Proven};
 use super::session::{Session, Source};
 use super::wake::Wake;
-use crate::api::Reason;
 use crate::clock;
-use crate::cluster::{CallError, ObjectRef, SecretContent, read_secret};
+use crate::cluster::ObjectRef;
 use crate::graph::Clouds;
-use crate::identity::{Credential, SignIn, SignInError};
+use crate::identity::{Credential, Grant, SignIn, SignInError};
 use crate::lifecycle::{Seed, Trouble};
 use crate::metrics::Metrics;
 
@@ -36,6 +37,7 @@ pub(super) struct Means {
 
 struct Shared {
     means: Means,
+    holders: Holders,
     desks: Mutex<HashMap<Source, Desk>>,
     /// Something changed at some desk.
     changed: Notify,
@@ -43,16 +45,18 @@ struct Shared {
 
 impl Credentials {
     pub(super) fn new(means: Means) -> Self {
-        Self { shared: Arc::new(Shared { means, desks: Mutex::default(), changed: Notify::new() }) }
+        let holders = Holders::new(means.client.clone());
+        Self { shared: Arc::new(Shared { means, holders, desks: Mutex::default(), changed: Notify::new() }) }
     }
 
-    /// The credential, if it is signed in. Otherwise the object is woken when that changes.
-    pub(super) fn ask(&self, source: &Source, who: &ObjectRef) -> View {
+    /// The credential, if it is signed in, and, where that is needed, a user's. Otherwise the object is woken when that
+    /// changes.
+    pub(super) fn ask(&self, source: &Source, who: &ObjectRef, needs_user: bool) -> View {
         let mut desks = self.shared.lock();
         // With another credential it does not wait for the old one any more.
         desks.iter_mut().filter(|(other, _)| *other != source).for_each(|(_, desk)| desk.forget(who));
         let desk = desks.entry(source.clone()).or_default();
-        let view = desk.ask(who, clock::now());
+        let view = desk.ask(who, needs_user, clock::now());
         self.serve_if_wanted(desk, source);
         view
     }
@@ -87,7 +91,7 @@ impl Credentials {
     /// Graph does not take the session's token, as new as it is.
     pub(super) fn refused(&self, session: &Arc<Session>, trouble: Trouble) {
         let rhythm = &self.shared.means.rhythm;
-        let seed = Seed(&session.source.credential.secret);
+        let seed = Seed(session.source.credential.holder.name());
         let mut desks = self.shared.lock();
         let desk = desks.entry(session.source.clone()).or_default();
         let woken = desk.refused(session, trouble, rhythm, seed, clock::now());
@@ -108,9 +112,10 @@ impl Credentials {
 
     /// Reads the credential without signing in; none if it is of no use.
     pub(super) async fn peek(&self, source: &Source) -> Option<Credential> {
-        let found = read_secret(&self.shared.means.client, &source.namespace, &source.credential.secret).await;
-        let content = found.ok().flatten()?;
-        Credential::from_secret(&source.credential.secret, &content.data, &source.credential).ok()
+        match self.shared.holders.read(source, None).await {
+            Reading::Found { credential, .. } => credential.ok(),
+            Reading::Missing(_) | Reading::Unchanged | Reading::Failed => None,
+        }
     }
 
     fn serve_if_wanted(&self, desk: &mut Desk, source: &Source) {
@@ -137,8 +142,8 @@ async fn run_errands(shared: Arc<Shared>, source: Source) {
             errand
         });
         match errand {
-            Errand::ReadSecret => shared.read(&source).await,
-            Errand::SignIn(credential) => shared.sign_in(&source, &credential).await,
+            Errand::Read => shared.read(&source).await,
+            Errand::SignIn(content) => shared.sign_in(&source, content).await,
             Errand::Pause(rest) => {
                 tokio::time::sleep(rest).await;
                 has_paused = true;
@@ -153,45 +158,59 @@ async fn run_errands(shared: Arc<Shared>, source: Source) {
 
 impl Shared {
     async fn read(&self, source: &Source) {
-        let secret = &source.credential.secret;
-        let reading = match read_secret(&self.means.client, &source.namespace, secret).await {
-            Ok(Some(SecretContent { resource_version, data })) => {
-                let credential = Credential::from_secret(secret, &data, &source.credential);
-                Reading::Found { version: resource_version, credential }
-            }
-            Ok(None) => Reading::Missing(missing(secret)),
-            Err(error) if error.code() == Some(403) => Reading::Missing(forbidden(secret)),
-            Err(error) => {
-                log_failure(source, &error);
-                Reading::Failed
-            }
-        };
+        let known = self.at(source, |desk| desk.known());
+        let reading = self.holders.read(source, known.as_deref()).await;
+        self.take_in(source, reading);
+    }
+
+    fn take_in(&self, source: &Source, reading: Reading) {
         let woken = self.at(source, |desk| desk.read(reading, &self.means.rhythm, clock::now()));
         self.wake(woken);
     }
 
-    async fn sign_in(&self, source: &Source, credential: &Credential) {
+    async fn sign_in(&self, source: &Source, content: Content) {
+        let credential = match self.holders.prove(source, &content.credential).await {
+            Proven::Ready(credential) => credential,
+            Proven::Missing(trouble) => return self.take_in(source, Reading::Missing(trouble)),
+            Proven::Failed => return self.at(source, |desk| desk.no_proof(clock::now())),
+        };
         let endpoints = self.means.clouds.endpoints(source.cloud);
-        let signed_in = self.means.sign_in.redeem(credential, endpoints, clock::now()).await;
-        let rhythm = &self.means.rhythm;
-        let woken = match signed_in {
-            Ok(token) => {
+        let woken = match self.means.sign_in.redeem(&credential, endpoints, clock::now()).await {
+            Ok(Grant { token, refresh_token }) => {
                 self.means.metrics.token_request("Success");
-                let session =
-                    Session::new(source.clone(), credential.tenant().clone(), credential.client().clone(), token);
-                self.at(source, |desk| desk.signed_in(session, rhythm, clock::now()))
+                let notice = match refresh_token {
+                    Some(new) => self.keep(source, content, new).await,
+                    None => None,
+                };
+                let session = Session::new(source.clone(), &credential, token, notice);
+                self.at(source, |desk| desk.signed_in(session, &self.means.rhythm, clock::now()))
             }
-            Err(error) => {
-                if let SignInError::Unavailable { source: Some(failure), .. } = &error {
-                    tracing::warn!(kind = failure.kind(), "Microsoft Entra could not be reached");
-                }
-                let result = if matches!(error, SignInError::Refused { .. }) { "Refused" } else { "Unavailable" };
-                self.means.metrics.token_request(result);
-                let seed = Seed(&source.credential.secret);
-                self.at(source, |desk| desk.sign_in_failed(&error, rhythm, seed, clock::now()))
-            }
+            Err(error) => self.failed(source, &error),
         };
         self.wake(woken);
+    }
+
+    /// Puts a new refresh token where the old one is. Until that is done the old one is kept, and serves on. Returns
+    /// what people should be told if it cannot be done.
+    async fn keep(&self, source: &Source, content: Content, token: SecretString) -> Option<String> {
+        match self.holders.keep(source, content, token).await {
+            Kept::Written(content) => self.at(source, |desk| desk.rewritten(content)),
+            Kept::Outdated => self.at(source, |desk| desk.is_outdated(clock::now())),
+            Kept::Forbidden(notice) => return Some(notice),
+            Kept::Unchanged | Kept::Failed => {}
+        }
+        None
+    }
+
+    /// Returns whom to wake.
+    fn failed(&self, source: &Source, error: &SignInError) -> Vec<ObjectRef> {
+        if let SignInError::Unavailable { source: Some(failure), .. } = error {
+            tracing::warn!(kind = failure.kind(), "Microsoft Entra could not be reached");
+        }
+        let result = if matches!(error, SignInError::Refused { .. }) { "Refused" } else { "Unavailable" };
+        self.means.metrics.token_request(result);
+        let seed = Seed(source.credential.holder.name());
+        self.at(source, |desk| desk.sign_in_failed(error, &self.means.rhythm, seed, clock::now()))
     }
 
     fn wake(&self, woken: Vec<ObjectRef>) {
@@ -209,25 +228,4 @@ impl Shared {
         // A panic elsewhere leaves the desks as they were: every change to one is a single call.
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn missing(secret: &str) -> Trouble {
-    let message = format!(
-        "There is no Secret {secret} in this namespace. Create it with the keys AZURE_TENANT_ID, AZURE_CLIENT_ID and \
-         AZURE_CLIENT_SECRET; the operator looks for it by itself."
-    );
-    Trouble { reason: Reason::CredentialNotFound, message }
-}
-
-fn forbidden(secret: &str) -> Trouble {
-    let message = format!(
-        "The operator may not read the Secret {secret}. Give its ServiceAccount the verb get on Secrets in this \
-         namespace; the operator tries again by itself."
-    );
-    Trouble { reason: Reason::CredentialNotFound, message }
-}
-
-fn log_failure(source: &Source, error: &CallError) {
-    let (namespace, category) = (&source.namespace, error.category());
-    tracing::warn!(namespace, category, "a Secret could not be read; it is tried again");
 }

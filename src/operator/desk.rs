@@ -1,7 +1,7 @@
 //! What is known of one credential, and what to find out next. Pure: [`Credentials`](super::credentials::Credentials)
 //! runs the errands.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::cluster::ObjectRef;
 use crate::identity::{Credential, SignInError};
 use crate::lifecycle::{Backoff, Seed, Trouble};
 
-/// After an API server's failure the Secret is read again so soon.
+/// After an API server's failure it is asked again so soon.
 const READ_AGAIN: Duration = Duration::from_secs(2);
 
 /// Consent may be newer than a token, so a 403 is answered with a new token, but not more often than this: with
@@ -23,7 +23,7 @@ const DENIAL_RENEWALS: Duration = Duration::from_secs(60);
 /// The waits that a desk keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rhythm {
-    /// A Secret is trusted for so long, and a broken one looked at so often.
+    /// A Secret or ServiceAccount is trusted for so long, and a broken one looked at so often.
     pub(super) recheck: Duration,
     /// While signing in fails and may work again by itself.
     pub(super) retries: Backoff,
@@ -43,32 +43,59 @@ pub(super) enum View {
 
 /// What to do next for a credential.
 pub(super) enum Errand {
-    ReadSecret,
-    SignIn(Arc<Credential>),
+    /// Read the Secret or the ServiceAccount.
+    Read,
+    SignIn(Content),
     /// Nothing, for so long.
     Pause(Duration),
     /// Nothing, until somebody asks.
     Close,
 }
 
-/// What reading the Secret brought.
+/// What reading the Secret or the ServiceAccount brought.
 pub(super) enum Reading {
     /// There is none, or the operator may not read it.
     Missing(Trouble),
-    /// It is there, with this version.
-    Found { version: String, credential: Result<Credential, Trouble> },
+    /// It is there. `follows`: its version before, if the operator itself made this one of it.
+    Found { version: Version, credential: Result<Credential, Trouble>, follows: Option<String> },
+    /// It is there, and the same as before.
+    Unchanged,
     /// The API server failed; nothing is known.
     Failed,
+}
+
+/// Of a Secret or a ServiceAccount.
+#[derive(Clone)]
+pub(super) struct Version {
+    pub(super) name: String,
+    /// When it was written, as far as that is known.
+    pub(super) written: Option<Timestamp>,
+}
+
+/// A credential as it was read.
+#[derive(Clone)]
+pub(super) struct Content {
+    pub(super) version: Version,
+    pub(super) credential: Arc<Credential>,
+}
+
+/// An object that is to be woken when the view changes.
+#[derive(Clone, Copy)]
+struct Waiter {
+    /// Only a credential of a user helps it.
+    needs_user: bool,
+    /// It knows that this credential is none.
+    told: bool,
 }
 
 /// One credential.
 #[derive(Default)]
 pub(super) struct Desk {
-    /// The Secret's version and what it holds.
-    content: Option<(String, Result<Arc<Credential>, Trouble>)>,
+    /// What was read, and what it holds.
+    content: Option<(Version, Result<Arc<Credential>, Trouble>)>,
     session: Option<Arc<Session>>,
     trouble: Option<Trouble>,
-    /// Until then, nobody needs to read the Secret again before using the session.
+    /// Until then, nobody needs to read it again before using the session.
     trusted_until: Option<Timestamp>,
     read_due: Option<Timestamp>,
     /// Sign-ins that failed in a row, and when they began to.
@@ -78,22 +105,44 @@ pub(super) struct Desk {
     /// How often in a row Graph refused what Entra gave.
     refusals: u32,
     denial_renewed: Option<Timestamp>,
-    /// Objects that are to be woken when the view changes.
-    waiting: HashSet<ObjectRef>,
+    waiting: HashMap<ObjectRef, Waiter>,
     /// Errands are being run.
     pub(super) served: bool,
 }
 
 impl Desk {
     /// What an object is told now. Unless that is a session, it waits here.
-    pub(super) fn ask(&mut self, who: &ObjectRef, now: Timestamp) -> View {
-        let view = self.view(now);
+    pub(super) fn ask(&mut self, who: &ObjectRef, needs_user: bool, now: Timestamp) -> View {
+        let trusted = self.trusted_until.is_some_and(|until| until > now);
+        let told = trusted && needs_user && self.has_no_user();
+        let view = if told { View::Trouble(no_user()) } else { self.view(now) };
         if matches!(view, View::Ready(_)) {
             self.waiting.remove(who);
         } else {
-            self.waiting.insert(who.clone());
+            self.waiting.insert(who.clone(), Waiter { needs_user, told });
         }
         view
+    }
+
+    /// Whether the application signs in as itself.
+    fn has_no_user(&self) -> bool {
+        matches!(&self.content, Some((_, Ok(credential))) if !credential.is_delegated())
+    }
+
+    /// Whether what is signed in, or would be, does not help that one.
+    fn is_misfit(&self, waiter: Waiter) -> bool {
+        waiter.needs_user && self.has_no_user()
+    }
+
+    /// Whether signing in helps anybody.
+    fn is_wanted(&self) -> bool {
+        self.waiting.is_empty() || self.waiting.values().any(|waiter| !self.is_misfit(*waiter))
+    }
+
+    /// Whether nobody waits for news.
+    fn all_are_served(&self, now: Timestamp) -> bool {
+        let ready = matches!(self.view(now), View::Ready(_));
+        self.waiting.values().all(|waiter| ready && !self.is_misfit(*waiter))
     }
 
     fn view(&self, now: Timestamp) -> View {
@@ -104,6 +153,11 @@ impl Desk {
             (None, Some(trouble)) if self.served => View::Trouble(trouble.clone()),
             _ => View::Coming,
         }
+    }
+
+    /// The version that was read last, if there was one.
+    pub(super) fn known(&self) -> Option<String> {
+        self.content.as_ref().map(|(version, _)| version.name.clone())
     }
 
     /// What came after that session: another one, or the trouble that there is none; nothing while it is found out.
@@ -118,15 +172,16 @@ impl Desk {
     /// What to do next.
     pub(super) fn errand(&self, now: Timestamp) -> Errand {
         if self.read_due.is_none_or(|due| due <= now) {
-            return Errand::ReadSecret;
+            return Errand::Read;
         }
-        if let Some((_, Ok(credential))) = &self.content
+        if let Some((version, Ok(credential))) = &self.content
             && self.needs_token(now)
+            && self.is_wanted()
             && self.sign_in_due.is_none_or(|due| due <= now)
         {
-            return Errand::SignIn(Arc::clone(credential));
+            return Errand::SignIn(Content { version: version.clone(), credential: Arc::clone(credential) });
         }
-        if self.waiting.is_empty() || matches!(self.view(now), View::Ready(_)) {
+        if self.all_are_served(now) {
             return Errand::Close;
         }
         let next = [self.read_due, self.sign_in_due].into_iter().flatten().filter(|due| *due > now).min();
@@ -143,7 +198,7 @@ impl Desk {
         self.session.as_ref().is_none_or(|session| session.token.renew_at() <= now)
     }
 
-    /// Takes in what reading the Secret brought; returns whom to wake.
+    /// Takes in what reading brought; returns whom to wake.
     pub(super) fn read(&mut self, reading: Reading, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
         match reading {
             Reading::Failed => {
@@ -156,15 +211,19 @@ impl Desk {
                 self.read_due = Some(later(now, rhythm.recheck));
                 return self.tell(Some(trouble));
             }
-            Reading::Found { version, credential } => {
+            Reading::Unchanged => self.trusted_until = Some(later(now, rhythm.recheck)),
+            Reading::Found { version, credential, follows } => {
                 self.trusted_until = Some(later(now, rhythm.recheck));
-                if self.content.as_ref().is_none_or(|(known, _)| *known != version) {
-                    self.start_over();
+                let known = self.content.as_ref().map(|(known, _)| known.name.as_str());
+                if known != Some(version.name.as_str()) {
+                    if known.is_none() || known != follows.as_deref() {
+                        self.start_over();
+                    }
                     self.content = Some((version, credential.map(Arc::new)));
                 }
             }
         }
-        // With a session in use the Secret is read ahead of time, so that nobody waits for it.
+        // With a session in use it is read ahead of time, so that nobody waits for it.
         let share = if self.session.is_some() { 2 } else { 1 };
         self.read_due = Some(later(now, rhythm.recheck / share));
         match &self.content {
@@ -173,8 +232,29 @@ impl Desk {
                 self.tell(Some(trouble))
             }
             _ if self.session.is_some() => self.tell(None),
-            _ => Vec::new(),
+            _ => self.misfits(),
         }
+    }
+
+    /// The operator itself made that version of the Secret. The session goes on: it came of what the Secret holds now.
+    pub(super) fn rewritten(&mut self, content: Content) {
+        self.content = Some((content.version, Ok(content.credential)));
+    }
+
+    /// Somebody else wrote to the Secret since.
+    pub(super) fn is_outdated(&mut self, now: Timestamp) {
+        self.read_due = Some(now);
+    }
+
+    /// The API server gave no token of the ServiceAccount to sign in with.
+    pub(super) fn no_proof(&mut self, now: Timestamp) {
+        self.sign_in_due = Some(later(now, READ_AGAIN));
+    }
+
+    /// Those who do not know yet that this credential does not help them.
+    fn misfits(&self) -> Vec<ObjectRef> {
+        let untold = self.waiting.iter().filter(|(_, waiter)| self.is_misfit(**waiter) && !waiter.told);
+        untold.map(|(who, _)| who.clone()).collect()
     }
 
     /// A sign-in succeeded. Returns whom to wake.
@@ -266,8 +346,19 @@ impl Desk {
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, trusted_until, read_due, waiting, served, .. } = std::mem::take(self);
+        let Self { trouble, trusted_until, read_due, mut waiting, served, .. } = std::mem::take(self);
+        for waiter in waiting.values_mut() {
+            waiter.told = false;
+        }
         *self = Self { trouble, trusted_until, read_due, waiting, served, ..Self::default() };
+    }
+
+    /// Whom a session helps: they need not wait any more, and those whom it does not help have yet to be told.
+    fn helped(&mut self) -> Vec<ObjectRef> {
+        let misfits = self.misfits();
+        let no_user = self.has_no_user();
+        let helped = self.waiting.extract_if(|_, waiter| !(waiter.needs_user && no_user));
+        helped.map(|(who, _)| who).chain(misfits).collect()
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.
@@ -275,16 +366,25 @@ impl Desk {
         let news = trouble != self.trouble || trouble.is_none();
         self.trouble = trouble;
         match (&self.trouble, news) {
-            (None, _) => self.waiting.drain().collect(),
-            (Some(_), true) => self.waiting.iter().cloned().collect(),
+            (None, _) => self.helped(),
+            (Some(_), true) => self.waiting.keys().cloned().collect(),
             (Some(_), false) => Vec::new(),
         }
     }
+}
+
+/// What an object of the target `me` is told if no user signed in.
+fn no_user() -> Trouble {
+    let message = "The target me is the user who signed in, and with this credential the application signs in as itself. \
+                   Put AZURE_REFRESH_TOKEN, which photo-removal-operator login prints, into the Secret.";
+    Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

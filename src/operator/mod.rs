@@ -9,6 +9,7 @@ mod context;
 mod credentials;
 mod desk;
 mod error;
+mod holder;
 mod keep;
 mod observe;
 mod reconcile;

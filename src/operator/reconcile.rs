@@ -14,7 +14,7 @@ use super::desk::View;
 use super::error::Error;
 use super::keep::{keep, keep_late, settle, settle_unreadable};
 use super::session::{Session, Source};
-use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal};
+use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal, Target};
 use crate::clock::{self, Stopwatch};
 use crate::cluster::{Live, ObjectRef, Stored};
 use crate::lifecycle::{Backoff, Brought, Seed, Step, Trouble, decide, record, unreadable};
@@ -95,7 +95,7 @@ async fn follow(step: Step, object: &PhotoRemoval, context: &Context) -> Result<
 /// Gets a credential and a slot for the object, or parks it until there is one.
 async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, context: &Context) -> Result<Action, Error> {
     let source = source(who, &removal);
-    let session = match context.credentials.ask(&source, who) {
+    let session = match context.credentials.ask(&source, who, removal.target == Target::Me) {
         View::Ready(session) => session,
         View::Coming => {
             context.pacing.step_aside(who);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::api::{ClientId, Cloud, CredentialRef, Target, TenantId};
-use crate::identity::Token;
+use crate::identity::{Credential, Token};
 use crate::pacing::Account;
 
 /// Where a credential comes from: all objects of which this is the same use the same credential.
@@ -21,13 +21,19 @@ pub(super) struct Session {
     pub(super) tenant: TenantId,
     pub(super) client: ClientId,
     pub(super) token: Token,
-    unconfirming: [AtomicBool; 2],
+    /// A user signed in.
+    pub(super) delegated: bool,
+    /// What whoever is told of a removal should be told of the credential, too.
+    pub(super) notice: Option<String>,
+    unconfirming: [AtomicBool; 3],
 }
 
 impl Session {
-    pub(super) fn new(source: Source, tenant: TenantId, client: ClientId, token: Token) -> Self {
+    pub(super) fn new(source: Source, credential: &Credential, token: Token, notice: Option<String>) -> Self {
+        let (tenant, client) = (credential.tenant().clone(), credential.client().clone());
         let account = Account::new(source.cloud, &tenant, &client);
-        Self { source, account, tenant, client, token, unconfirming: Default::default() }
+        let delegated = credential.is_delegated();
+        Self { source, account, tenant, client, token, delegated, notice, unconfirming: Default::default() }
     }
 
     /// Whether Graph refused to tell this token if a target of that kind exists. It is asked only once a token.
@@ -40,6 +46,11 @@ impl Session {
     }
 
     fn flag(&self, target: &Target) -> &AtomicBool {
-        &self.unconfirming[usize::from(matches!(target, Target::Group(_)))]
+        let [user, group, me] = &self.unconfirming;
+        match target {
+            Target::User(_) => user,
+            Target::Group(_) => group,
+            Target::Me => me,
+        }
     }
 }

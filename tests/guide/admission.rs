@@ -56,6 +56,9 @@ async fn what_makes_sense_is_taken() -> Outcome {
         with(user(), json!({"secretRef": {"name": "a.b-c"}, "tenantId": GUID, "clientId": GUID.to_uppercase()})),
         with(user(), json!({"secretRef": {"name": "graph"}, "tenantId": "contoso.onmicrosoft.com"})),
         with(user(), json!({"secretRef": {"name": "graph"}, "tenantId": "consumers"})),
+        with(json!({"me": {}}), secret()),
+        with(user(), json!({"serviceAccountRef": {"name": "offboarder.v2"}})),
+        with(user(), json!({"serviceAccountRef": {"name": "offboarder"}, "tenantId": GUID, "clientId": GUID})),
         json!({"target": user(), "credentials": secret(), "cloud": "China", "suspend": true}),
         json!({"target": {"user": "leaver@contoso.com", "group": null}, "credentials": secret()}),
     ];
@@ -68,13 +71,17 @@ async fn what_makes_sense_is_taken() -> Outcome {
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_in_plain_words() -> Outcome {
     let (plane, namespace) = served("rejects").await?;
-    let one_target = "target takes exactly one of user and group";
+    let one_target = "target takes exactly one of user, group and me";
+    let one_reference = "credentials takes exactly one of secretRef and serviceAccountRef";
+    let no_account = "serviceAccountRef.name must be the name of a ServiceAccount";
     let no_user = "user must be an object id (a GUID) or a user principal name such as leaver@contoso.com";
     let no_secret = "secretRef.name must be the name of a Secret";
     let no_tenant = "tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers";
     let rows = [
         (with(json!({}), secret()), one_target),
         (with(json!({"user": "a@contoso.com", "group": GUID}), secret()), one_target),
+        (with(json!({"user": "a@contoso.com", "me": {}}), secret()), one_target),
+        (with(json!({"me": {"name": "jane"}}), secret()), "unknown field \"spec.target.me.name\""),
         (with(json!({"user": "leaver"}), secret()), no_user),
         (with(json!({"user": "leaver@contoso"}), secret()), no_user),
         (with(json!({"user": "a@b@contoso.com"}), secret()), no_user),
@@ -83,7 +90,9 @@ async fn what_makes_no_sense_is_refused_in_plain_words() -> Outcome {
         (with(json!({"user": ".."}), secret()), no_user),
         (with(json!({"user": "a/../b@contoso.com"}), secret()), no_user),
         (with(json!({"group": "marketing"}), secret()), "group must be an object id (a GUID)"),
-        (with(user(), json!({})), "credentials needs secretRef, the Secret that holds the credential"),
+        (with(user(), json!({})), one_reference),
+        (with(user(), json!({"secretRef": {"name": "a"}, "serviceAccountRef": {"name": "a"}})), one_reference),
+        (with(user(), json!({"serviceAccountRef": {"name": "system:admin"}})), no_account),
         (with(user(), json!({"secretRef": {"name": "Graph"}})), no_secret),
         (with(user(), json!({"secretRef": {"name": "../graph"}})), no_secret),
         (with(user(), json!({"secretRef": {"name": ""}})), no_secret),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use photo_removal_operator::api::{
     ClientId, CredentialsSpec, Evidence, LastAttempt, Outcome, PhotoRemovalSpec, PhotoRemovalStatus, Reason,
-    SecretReference, TargetSpec, TenantId, condition, crd,
+    SecretReference, ServiceAccountReference, SignedInUser, TargetSpec, TenantId, condition, crd,
 };
 use photo_removal_operator::lifecycle::{
     Attempt, Backoff, Brought, Obstacle, Policy, Seen, Step, Trouble, Verdict, decide, record,
@@ -76,7 +76,7 @@ pub(crate) fn before_the_first_write() -> PhotoRemovalStatus {
 
 pub(crate) fn valid_spec() -> PhotoRemovalSpec {
     PhotoRemovalSpec {
-        target: TargetSpec { user: Some("leaver@contoso.com".to_owned()), group: None },
+        target: TargetSpec { user: Some("leaver@contoso.com".to_owned()), ..TargetSpec::default() },
         credentials: CredentialsSpec {
             secret_ref: Some(SecretReference { name: "contoso-graph".to_owned() }),
             ..CredentialsSpec::default()
@@ -113,17 +113,20 @@ fn a_written_time() -> impl Strategy<Value = Timestamp> {
 pub(crate) fn an_attempt() -> impl Strategy<Value = Attempt> {
     let answer =
         (option::of(200_u16..600), option::of("[A-Za-z]{1,12}"), option::of("[0-9a-f]{8}"), option::of(0_i64..90_000));
-    (a_time(), 0_u32..3, "[0-9a-f]{12}", answer).prop_map(
-        |(time, received, client_request_id, (http_status, error_code, request_id, retry_after_seconds))| Attempt {
+    let credential = (any::<bool>(), option::of(a_word()));
+    (a_time(), 0_u32..3, "[0-9a-f]{12}", answer, credential).prop_map(
+        |(time, received, client_request_id, answer, (delegated, notice))| Attempt {
             time,
             tenant: TenantId::parse("contoso.onmicrosoft.com").unwrap(),
             client: ClientId::parse("2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10").unwrap(),
+            delegated,
+            notice,
             client_request_id,
             received,
-            http_status,
-            error_code,
-            request_id,
-            retry_after_seconds,
+            http_status: answer.0,
+            error_code: answer.1,
+            request_id: answer.2,
+            retry_after_seconds: answer.3,
         },
     )
 }
@@ -170,14 +173,18 @@ fn a_spec() -> impl Strategy<Value = PhotoRemovalSpec> {
     let user = || prop_oneof![Just("leaver@contoso.com".to_owned()), Just("guest_x#EXT#@contoso.com".to_owned())];
     let guid = || Just("9c1d0f6e-2b7a-4f0c-9d55-6a1c7f1b2e3d".to_owned());
     let target = prop_oneof![
-        6 => user().prop_map(|user| TargetSpec { user: Some(user), group: None }),
-        3 => guid().prop_map(|group| TargetSpec { user: None, group: Some(group) }),
-        1 => (option::of(".{0,12}"), option::of(".{0,12}")).prop_map(|(user, group)| TargetSpec { user, group }),
+        6 => user().prop_map(|user| TargetSpec { user: Some(user), ..TargetSpec::default() }),
+        3 => guid().prop_map(|group| TargetSpec { group: Some(group), ..TargetSpec::default() }),
+        2 => Just(TargetSpec { me: Some(SignedInUser {}), ..TargetSpec::default() }),
+        1 => (option::of(".{0,12}"), option::of(".{0,12}"), option::of(Just(SignedInUser {})))
+            .prop_map(|(user, group, me)| TargetSpec { user, group, me }),
     ];
     let secret = prop_oneof![8 => Just(Some("contoso-graph".to_owned())), 1 => option::of(".{0,12}")];
-    (target, secret, prop::bool::weighted(0.25)).prop_map(|(target, secret, suspend)| {
+    let account = prop::option::weighted(0.1, ".{0,12}");
+    (target, secret, account, prop::bool::weighted(0.25)).prop_map(|(target, secret, account, suspend)| {
         let mut spec = PhotoRemovalSpec { target, suspend, ..valid_spec() };
         spec.credentials.secret_ref = secret.map(|name| SecretReference { name });
+        spec.credentials.service_account_ref = account.map(|name| ServiceAccountReference { name });
         spec
     })
 }
@@ -186,7 +193,7 @@ fn a_spec() -> impl Strategy<Value = PhotoRemovalSpec> {
 #[derive(Clone, Debug)]
 enum Event {
     /// A try was due and this came of it.
-    Try(Brought),
+    Try(Box<Brought>),
     /// The spec was edited.
     Edit(bool),
 }
@@ -195,7 +202,7 @@ enum Event {
 /// happen.
 pub(crate) fn a_reached_object() -> impl Strategy<Value = Object> {
     let event = prop_oneof![
-        5 => anything_brought().prop_map(Event::Try),
+        5 => anything_brought().prop_map(|brought| Event::Try(Box::new(brought))),
         1 => prop::bool::weighted(0.3).prop_map(Event::Edit),
     ];
     let fresh = prop_oneof![4 => Just(before_the_first_write()), 1 => Just(PhotoRemovalStatus::default())];

@@ -10,6 +10,7 @@ mod answering;
 mod asking;
 mod backing_off;
 mod deciding;
+mod entra;
 mod naming;
 mod pacing;
 mod recording;

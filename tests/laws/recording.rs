@@ -115,6 +115,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_to_be_said_of_the_credential_is_said_with_whatever_came_of_it(
+        object in an_open_object(), answer in an_answer(a_verdict()), now in a_time(),
+    ) {
+        let status = object.record(&answer, now).status;
+        let Brought::Answer(attempt, _) = &answer else { return Ok(()) };
+        let message = &find(&status, condition::READY)[0].message;
+        let told = attempt.notice.as_ref().is_none_or(|notice| message.ends_with(notice.as_str()));
+        prop_assert!(told || status.conditions == object.status.conditions, "{}", message);
+    }
+
+    #[test]
     fn exactly_the_deletes_that_graph_may_have_received_are_counted(
         object in an_open_object(), brought in anything_brought(), now in a_time(),
     ) {

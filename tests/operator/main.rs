@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `answers.rs`, `confirming.rs`, `tokens.rs`, `throttling.rs` | what each of Graph's answers leads to |
 //! | `reasons.rs`, `secrets.rs`, `signing_in.rs`, `looks.rs` | each reason, how an object gets there and away again |
+//! | `ways/` | each way to sign in, each cloud |
 //! | `quiet.rs` | what costs nothing |
 //! | `careful.rs`, `writing.rs`, `restarting.rs` | nothing is removed that nobody asks for, nothing twice, nothing forgotten |
 //! | `pacing.rs` | windows, pauses, turns |
@@ -33,6 +34,7 @@ mod secrets;
 mod signing_in;
 mod throttling;
 mod tokens;
+mod ways;
 mod writing;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

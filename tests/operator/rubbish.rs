@@ -113,6 +113,18 @@ fn stored() -> Vec<Stored> {
             Value::Null,
             "Nothing was sent",
         ),
+        (
+            "two-holders",
+            json!({"target": {"user": "a@contoso.com"}, "credentials": {"secretRef": {"name": "graph"}, "serviceAccountRef": {"name": "x"}}}),
+            Value::Null,
+            "Nothing was sent",
+        ),
+        (
+            "account",
+            json!({"target": {"me": {}}, "credentials": {"serviceAccountRef": {"name": "../x"}}}),
+            Value::Null,
+            "Nothing was sent",
+        ),
         ("nobody", json!({"target": {}, "credentials": secret}), Value::Null, "Nothing was sent"),
         ("path", json!({"target": {"user": "../../me"}, "credentials": secret}), Value::Null, "Nothing was sent"),
         (

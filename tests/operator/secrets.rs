@@ -55,7 +55,7 @@ fn broken() -> Vec<Broken> {
         ("AZURE_CLIENT_SECRET", text("\n"), "an empty AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_SECRET", text("two\nlines"), "one line of text in AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_SECRET", Some(vec![0, 159, 146, 150, 255]), "one line of text in AZURE_CLIENT_SECRET"),
-        ("AZURE_CLIENT_SECRET", Some(vec![b'x'; 1_000_000]), "more than 4 KiB in AZURE_CLIENT_SECRET"),
+        ("AZURE_CLIENT_SECRET", Some(vec![b'x'; 1_000_000]), "more than 16 KiB in AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_ID", text("not-a-guid"), "a malformed AZURE_CLIENT_ID"),
         ("AZURE_CLIENT_ID", Some(vec![255; 36]), "one line of text in AZURE_CLIENT_ID"),
         ("AZURE_TENANT_ID", text("../../evil"), "a malformed AZURE_TENANT_ID"),

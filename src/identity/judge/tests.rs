@@ -4,7 +4,7 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn ask(status: u16, retry_after: Option<&str>, body: &str) -> Result<Token, SignInError> {
+fn ask(status: u16, retry_after: Option<&str>, body: &str) -> Result<Grant, SignInError> {
     let mut headers = HeaderMap::new();
     if let Some(value) = retry_after {
         headers.insert(http::header::RETRY_AFTER, value.parse().unwrap());
@@ -40,11 +40,23 @@ fn a_token_lives_as_long_as_entra_says_in_whatever_form() {
         ("[]", 600),
     ] {
         let body = [r#"{"token_type":"Bearer","access_token":"a.b-c","expires_in":"#, expires_in, "}"].concat();
-        let token = ask(200, None, &body).unwrap();
+        let token = ask(200, None, &body).unwrap().token;
         assert_eq!(token.expires_at().as_second(), seconds, "{expires_in}");
         assert_eq!(token.secret().expose_secret(), "a.b-c");
     }
-    assert_eq!(ask(200, None, r#"{"access_token":"opaque"}"#).unwrap().expires_at().as_second(), 600);
+    assert_eq!(ask(200, None, r#"{"access_token":"opaque"}"#).unwrap().token.expires_at().as_second(), 600);
+}
+
+#[test]
+fn a_new_refresh_token_comes_with_the_token_and_an_odd_one_costs_nothing() {
+    for (refresh_token, expected) in
+        [("\"0.AX-b_c\"", Some("0.AX-b_c")), ("\"\"", None), ("\"a b\"", None), ("7", None)]
+    {
+        let body = [r#"{"access_token":"a","refresh_token":"#, refresh_token, "}"].concat();
+        let grant = ask(200, None, &body).unwrap();
+        assert_eq!(grant.refresh_token.as_ref().map(ExposeSecret::expose_secret), expected, "{refresh_token}");
+    }
+    assert!(ask(200, None, r#"{"access_token":"a"}"#).unwrap().refresh_token.is_none());
 }
 
 #[test]

@@ -74,6 +74,7 @@
 //! curl -X PUT $C/limits -d '{"inFlight": 4, "requestsPerWindow": 100, "windowSeconds": 10, "retryAfterSeconds": 2}'
 //! curl -X PUT $C/behaviour -d '{"latencyMilliseconds": 50, "success": "noContent", "innerError": "innererror"}'
 //! curl -X PUT $C/behaviour -d '{"tokenFormat": "opaque", "refreshRotation": false, "deviceCodeIntervalSeconds": 1}'
+//! curl -X PUT $C/behaviour -d '{"clockAheadSeconds": -600}'
 //! curl -X POST $C/tokens/expire                        # every access token ends now
 //! curl -X POST $C/pauses/forgive                       # every Retry-After has passed now
 //! ```

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -24,6 +25,10 @@ pub struct Behaviour {
     /// Whether a `jti` that was seen before is refused; true by default, which is stricter than Entra can be: MSAL for
     /// Python sends the same assertion until shortly before it ends.
     pub single_use_assertions: bool,
+    /// How far Entra's clock is ahead of this machine's, or behind it, when it looks at the times of an assertion; in JSON
+    /// whole seconds, zero by default.
+    #[serde(rename = "clockAheadSeconds", with = "signed_seconds")]
+    pub clock_ahead: SignedDuration,
     /// `expires_in` of device codes; 15 minutes by default, as Entra's.
     #[serde(rename = "deviceCodeLifetimeSeconds", with = "seconds")]
     pub device_code_lifetime: Duration,
@@ -49,6 +54,7 @@ impl Default for Behaviour {
             token_format: TokenFormat::default(),
             refresh_rotation: true,
             single_use_assertions: true,
+            clock_ahead: SignedDuration::ZERO,
             device_code_lifetime: Duration::from_secs(900),
             device_code_interval: Duration::from_secs(5),
             success: Success::default(),
@@ -185,6 +191,20 @@ pub(crate) mod seconds {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_secs)
+    }
+}
+
+/// A duration, ahead or back, as a whole number of seconds.
+mod signed_seconds {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(span: &SignedDuration, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_i64(span.as_secs())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SignedDuration, D::Error> {
+        i64::deserialize(from).map(SignedDuration::from_secs)
     }
 }
 

@@ -193,6 +193,8 @@ fn attempt(client_request_id: String, time: Timestamp) -> Attempt {
         time,
         tenant: TenantId::parse("contoso.com").unwrap(),
         client: ClientId::parse("2f8b1c9e-6d0a-4c53-8a7e-1f5b9d3c7a10").unwrap(),
+        delegated: false,
+        notice: None,
         client_request_id,
         received: 1,
         http_status: None,

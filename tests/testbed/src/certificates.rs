@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256,
+    KeyUsagePurpose, PKCS_RSA_SHA256, date_time_ymd,
 };
 
 use crate::error::{Context, Error, Result};
@@ -81,6 +81,31 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).context(failed)?;
         Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
     }
+}
+
+/// A certificate that an application signs in with, and its private key, both PEM.
+#[derive(Clone, Debug)]
+pub struct SigningPair {
+    /// What is registered with the application.
+    pub certificate: String,
+    /// What the Secret holds beside it.
+    pub key: String,
+}
+
+/// Makes a self-signed certificate with an RSA key, valid through these years, the last one excluded.
+///
+/// # Errors
+///
+/// The library does not make it.
+pub fn signing_pair(years: std::ops::Range<i32>) -> Result<SigningPair> {
+    let failed = || "A certificate to sign in with could not be made".to_owned();
+    let key = KeyPair::generate_for(&PKCS_RSA_SHA256).context(failed)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject("offboarding");
+    params.not_before = date_time_ymd(years.start, 1, 1);
+    params.not_after = date_time_ymd(years.end, 1, 1);
+    let certificate = params.self_signed(&key).context(failed)?;
+    Ok(SigningPair { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
 /// Writes the key pair for `ServiceAccount` tokens as `<stem>.key` and `<stem>.pub`.

@@ -29,9 +29,10 @@ mod world;
 
 pub use assets::{DEFAULT_KUBERNETES, assets, assets_of, helm};
 pub use audit::AuditEntry;
+pub use certificates::{SigningPair, signing_pair};
 pub use error::{Error, Result};
 pub use faults::{ApiFaults, Fault, Injected, Matcher, Seen};
 pub use kubectl::Output;
 pub use plane::{ControlPlane, Options, shared};
 pub use wait::{Sight, eventually};
-pub use world::{Builder, OPERATOR_RULES, SECRET, SOON, SecretData, World};
+pub use world::{Builder, OPERATOR_RULES, Rule, SECRET, SOON, SecretData, World};

@@ -9,6 +9,7 @@
 //! ```
 
 mod access;
+mod identities;
 mod look;
 mod objects;
 mod running;
@@ -27,7 +28,7 @@ use crate::faults::ApiFaults;
 use crate::plane::{ControlPlane, shared};
 use crate::world::running::Running;
 
-pub use access::OPERATOR_RULES;
+pub use access::{OPERATOR_RULES, Rule};
 pub use look::SOON;
 pub use objects::SecretData;
 
@@ -46,6 +47,8 @@ pub struct Builder {
     way: Way,
     program: Option<PathBuf>,
     environment: Vec<(String, String)>,
+    rules: Vec<Rule>,
+    clouds: Vec<CloudOverride>,
     config: Config,
 }
 
@@ -136,6 +139,8 @@ impl World {
             way: Way::Direct,
             program: None,
             environment: Vec::new(),
+            rules: OPERATOR_RULES.to_vec(),
+            clouds: Vec::new(),
             config,
         }
     }
@@ -238,6 +243,27 @@ impl Builder {
         self
     }
 
+    /// The operator may do this, too.
+    #[must_use]
+    pub fn may(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// The operator may do nothing with that resource.
+    #[must_use]
+    pub fn may_not(mut self, resource: &str) -> Self {
+        self.rules.retain(|(_, of, _)| *of != resource);
+        self
+    }
+
+    /// These clouds are elsewhere; the others are the world's emulator.
+    #[must_use]
+    pub fn clouds(mut self, clouds: Vec<CloudOverride>) -> Self {
+        self.clouds = clouds;
+        self
+    }
+
     /// Changes the operator's configuration. Namespaces, clouds and the HTTP address are set by the world.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -274,13 +300,15 @@ impl Builder {
         let (tenant, client_id) = (unique(), unique());
         let client_secret = format!("canary~{}", unique());
         let emulator = emulator(&tenant, &client_id, &client_secret).await?;
-        let kubeconfig = access::grant(&plane, &client, &namespaces, self.watching).await?;
+        let kubeconfig = access::grant(&plane, &client, &namespaces, self.watching, &self.rules).await?;
         let api = match self.way {
             Way::Direct => None,
             Way::Faulty => Some(plane.faults_as(&kubeconfig).await?),
         };
         let mut config = self.config;
         config.clouds = clouds(&emulator);
+        config.clouds.retain(|row| self.clouds.iter().all(|other| other.cloud != row.cloud));
+        config.clouds.extend(self.clouds);
         if self.watching == Watching::Own {
             config.namespaces.clone_from(&namespaces);
         }

@@ -72,7 +72,7 @@ fn own(world: &World, app: &App, realm: &Realm, jwt: &Jwt) -> Result<(), EntraEr
         let reason = if now > until { "The key used is expired." } else { "The key used is not valid yet." };
         return Err(rejected("Client assertion contains an invalid signature.", reason, &certificate.sha1));
     }
-    in_time(jwt)?;
+    in_time(jwt, clock(world))?;
     if !addressed(world, realm, &jwt.claims["aud"]) {
         let said = format!("Client assertion audience claim does not match Realm issuer. {DOCUMENTATION}");
         return Err(refuse(401, "invalid_client", 700_023, said));
@@ -138,7 +138,7 @@ fn federated(world: &World, app: &App, jwt: &Jwt) -> Result<(), EntraError> {
             format!("JWT token is invalid or malformed: the signature of '{subject}' is none of its issuer's keys.");
         return Err(refuse(400, "invalid_request", 50_027, said));
     }
-    in_time(jwt)
+    in_time(jwt, clock(world))
 }
 
 /// One credential must match in all three; the error names the first in which none does.
@@ -171,8 +171,12 @@ fn audiences(claim: &Value) -> Vec<&str> {
     }
 }
 
-fn in_time(jwt: &Jwt) -> Result<(), EntraError> {
-    let now = Timestamp::now();
+/// What Entra takes for the time.
+fn clock(world: &World) -> Timestamp {
+    Timestamp::now().saturating_add(world.behaviour.clock_ahead).unwrap_or(Timestamp::MAX)
+}
+
+fn in_time(jwt: &Jwt, now: Timestamp) -> Result<(), EntraError> {
     // A numeric date may have a fraction (RFC 7519, section 2), and in MSAL for Python it has one.
     let at = |name: &str| {
         let since = SignedDuration::try_from_secs_f64(jwt.claims[name].as_f64()?).ok()?;

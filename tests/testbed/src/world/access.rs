@@ -14,11 +14,16 @@ use super::{ACCOUNT, Watching};
 use crate::error::{Context, Result};
 use crate::plane::ControlPlane;
 
-/// The chart's rules: group, resource, verbs. A test holds them against what the chart renders.
-pub const OPERATOR_RULES: [(&str, &str, &[&str]); 4] = [
+/// A rule of the operator's role: group, resource, verbs.
+pub type Rule = (&'static str, &'static str, &'static [&'static str]);
+
+/// The chart's rules with its own values: group, resource, verbs. A test holds them against what the chart renders.
+pub const OPERATOR_RULES: [Rule; 6] = [
     ("photoremoval.dev", "photoremovals", &["get", "list", "watch"]),
     ("photoremoval.dev", "photoremovals/status", &["update"]),
     ("", "secrets", &["get"]),
+    ("", "serviceaccounts", &["get"]),
+    ("", "serviceaccounts/token", &["create"]),
     ("events.k8s.io", "events", &["create"]),
 ];
 
@@ -31,6 +36,7 @@ pub(super) async fn grant(
     client: &Client,
     namespaces: &[String],
     watching: Watching,
+    rules: &[Rule],
 ) -> Result<PathBuf> {
     let home = &namespaces[0];
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), home);
@@ -38,10 +44,10 @@ pub(super) async fn grant(
     match watching {
         Watching::Own => {
             for namespace in namespaces {
-                bind(client, home, namespace).await?;
+                bind(client, home, namespace, rules).await?;
             }
         }
-        Watching::Everywhere => bind_everywhere(client, home).await?,
+        Watching::Everywhere => bind_everywhere(client, home, rules).await?,
     }
     let request = TokenRequest {
         spec: TokenRequestSpec {
@@ -58,18 +64,18 @@ pub(super) async fn grant(
     plane.kubeconfig_with_token(&issued.status.map(|status| status.token).unwrap_or_default())
 }
 
-async fn bind(client: &Client, home: &str, namespace: &str) -> Result<()> {
-    let role = Role { metadata: named(ACCOUNT), rules: Some(rules()) };
+async fn bind(client: &Client, home: &str, namespace: &str, rules: &[Rule]) -> Result<()> {
+    let role = Role { metadata: named(ACCOUNT), rules: Some(policy(rules)) };
     create(&Api::namespaced(client.clone(), namespace), &role).await?;
     let binding =
         RoleBinding { metadata: named(ACCOUNT), role_ref: reference("Role", ACCOUNT), subjects: Some(subject(home)) };
     create(&Api::namespaced(client.clone(), namespace), &binding).await
 }
 
-async fn bind_everywhere(client: &Client, home: &str) -> Result<()> {
+async fn bind_everywhere(client: &Client, home: &str, rules: &[Rule]) -> Result<()> {
     // Named after the namespace: several worlds may share a plane.
     let name = format!("{ACCOUNT}-{home}");
-    let role = ClusterRole { metadata: named(&name), rules: Some(rules()), ..ClusterRole::default() };
+    let role = ClusterRole { metadata: named(&name), rules: Some(policy(rules)), ..ClusterRole::default() };
     create(&Api::all(client.clone()), &role).await?;
     let binding = ClusterRoleBinding {
         metadata: named(&name),
@@ -79,16 +85,15 @@ async fn bind_everywhere(client: &Client, home: &str) -> Result<()> {
     create(&Api::all(client.clone()), &binding).await
 }
 
-fn rules() -> Vec<PolicyRule> {
+fn policy(rules: &[Rule]) -> Vec<PolicyRule> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    OPERATOR_RULES
-        .map(|(group, resource, verbs)| PolicyRule {
-            api_groups: Some(words(&[group])),
-            resources: Some(words(&[resource])),
-            verbs: words(verbs),
-            ..PolicyRule::default()
-        })
-        .to_vec()
+    let policy = |(group, resource, verbs): &Rule| PolicyRule {
+        api_groups: Some(words(&[group])),
+        resources: Some(words(&[resource])),
+        verbs: words(verbs),
+        ..PolicyRule::default()
+    };
+    rules.iter().map(policy).collect()
 }
 
 fn reference(kind: &str, name: &str) -> RoleRef {

@@ -21,8 +21,10 @@ pub(crate) async fn build() -> Result<PathBuf> {
         .args(["build", "--bin", NAME, "--profile", profile, "--message-format=json-render-diagnostics"])
         .current_dir(root())
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit());
-    let output = command.output().await.with_context(|| format!("{refused}: cargo does not start"))?;
+        .stdout(Stdio::piped());
+    let cargo = command.spawn().with_context(|| format!("{refused}: cargo does not start"))?;
+    // Not `output()`, which would swallow what cargo says of the sources.
+    let output = cargo.wait_with_output().await?;
     ensure!(output.status.success(), "{refused}: see what cargo says above");
     let messages = String::from_utf8_lossy(&output.stdout);
     let program = messages.lines().find_map(executable);

@@ -1,0 +1,157 @@
+//! Workload identity: a `ServiceAccount` that an application trusts, and no stored secret.
+
+use photo_removal_operator::api::{Category, Cloud, Reason, condition};
+use serde_json::json;
+use testbed::{Result, World};
+
+use super::{USER, field, sign_ins};
+use crate::Outcome;
+use crate::given::{calls, patient};
+
+const ACCOUNT: &str = "offboarder";
+const TENANT: &str = "azure.workload.identity/tenant-id";
+const CLIENT: &str = "azure.workload.identity/client-id";
+
+fn audience(cloud: Cloud) -> &'static str {
+    match cloud {
+        Cloud::Global => "api://AzureADTokenExchange",
+        Cloud::USGovernmentL4 | Cloud::USGovernmentL5 => "api://AzureADTokenExchangeUSGov",
+        Cloud::China => "api://AzureADTokenExchangeChina",
+    }
+}
+
+/// Entra knows the cluster's keys, and the application trusts the account of the first namespace with that audience.
+async fn trust(world: &World, cloud: Cloud) -> Result<()> {
+    world.trust_cluster().await?;
+    let subject = format!("system:serviceaccount:{}:{ACCOUNT}", world.namespace());
+    let app = world.app().with_federated_credential(world.plane().issuer(), &subject, audience(cloud));
+    world.emulator().put_app(app);
+    Ok(())
+}
+
+async fn annotated(world: &World, namespace: &str) -> Result<()> {
+    let (tenant, client, _) = world.credential();
+    world.put_service_account(namespace, ACCOUNT, &[(TENANT, tenant), (CLIENT, client)]).await
+}
+
+async fn remove(world: &World, name: &str, namespace: &str, cloud: Cloud) -> Result<()> {
+    let user = format!("{name}@contoso.com");
+    world.user(&user);
+    let mut manifest = world.manifest(name, &user);
+    manifest["metadata"]["namespace"] = json!(namespace);
+    manifest["spec"]["credentials"] = json!({"serviceAccountRef": {"name": ACCOUNT}});
+    manifest["spec"]["cloud"] = json!(cloud);
+    world.apply(&manifest).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_service_account_signs_in_with_each_clouds_audience() -> Outcome {
+    for cloud in [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China] {
+        let world = World::start().await?;
+        trust(&world, cloud).await?;
+        annotated(&world, world.namespace()).await?;
+        remove(&world, "jane", world.namespace(), cloud).await?;
+        let status = world.wait_for_reason("jane", Reason::Removed).await?;
+        assert_eq!(status.evidence.map(|evidence| evidence.client_id).as_deref(), Some(world.credential().1));
+        let requests = sign_ins(&world);
+        let claims = requests[0].assertion.as_ref().map(|assertion| assertion.claims.clone()).unwrap_or_default();
+        assert_eq!((requests.len(), &claims["aud"]), (1, &json!([audience(cloud)])), "{cloud:?}");
+        assert_eq!(field(&requests[0], "client_secret"), None);
+        let life = claims["exp"].as_i64().unwrap_or_default() - claims["iat"].as_i64().unwrap_or_default();
+        assert_eq!(life, 600, "the shortest life that the API server gives");
+    }
+    Ok(())
+}
+
+/// The two have the same name and the same annotations; only the namespace tells them apart.
+#[tokio::test]
+async fn an_account_of_another_namespace_cannot_sign_in_as_this_one() -> Outcome {
+    let world = World::builder().namespaces(2).start().await?;
+    trust(&world, Cloud::Global).await?;
+    let [home, other] = [&world.namespaces()[0], &world.namespaces()[1]];
+    annotated(&world, other).await?;
+    remove(&world, "mallory", other, Cloud::Global).await?;
+    let removals = world.removals(other);
+    let refused = testbed::eventually("Entra refuses the other account", testbed::SOON, || async {
+        let status = removals.get("mallory").await.ok().and_then(|object| object.status).ok_or("no status")?;
+        // It may be a federated credential that is still spreading: for a quarter of an hour Entra is asked again.
+        if status.reason() == Some(Reason::SignInUnavailable) { Ok(status) } else { Err("not yet") }
+    })
+    .await?;
+    assert!(refused.last_attempt.is_none(), "{refused:?}");
+    assert!(sign_ins(&world).iter().all(|request| request.status != Some(200)), "no token for the other account");
+    annotated(&world, home).await?;
+    remove(&world, "jane", home, Cloud::Global).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_that_comes_late_or_lacks_an_annotation_is_waited_for() -> Outcome {
+    let world = World::start().await?;
+    trust(&world, Cloud::Global).await?;
+    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+    let status = world.wait_for_reason("jane", Reason::CredentialNotFound).await?;
+    let ready = status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default();
+    assert!(ready.starts_with("There is no ServiceAccount offboarder in this namespace. Create it with"), "{ready}");
+    assert_eq!(status.category(), Category::GoingOn);
+    let (tenant, client, _) = world.credential();
+    world.put_service_account(world.namespace(), ACCOUNT, &[(TENANT, tenant)]).await?;
+    let status = world.wait_for_reason("jane", Reason::CredentialInvalid).await?;
+    let stalled = status.condition(condition::STALLED).map(|stalled| stalled.message.clone()).unwrap_or_default();
+    assert!(stalled.contains("The ServiceAccount offboarder has no azure.workload.identity/client-id."), "{stalled}");
+    world.put_service_account(world.namespace(), ACCOUNT, &[(TENANT, tenant), (CLIENT, client)]).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_that_is_deleted_while_objects_wait_is_said_to_be_missing() -> Outcome {
+    let world = World::start().await?;
+    world.trust_cluster().await?;
+    annotated(&world, world.namespace()).await?;
+    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+    world.wait_for_reason("jane", Reason::CredentialInvalid).await?;
+    world.delete_service_account(ACCOUNT).await?;
+    world.wait_for_reason("jane", Reason::CredentialNotFound).await?;
+    trust(&world, Cloud::Global).await?;
+    annotated(&world, world.namespace()).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_that_may_not_use_accounts_says_which_right_it_lacks() -> Outcome {
+    for (resource, said) in [
+        ("serviceaccounts", "may not read the ServiceAccount offboarder. Give its ServiceAccount the verb get"),
+        ("serviceaccounts/token", "may not request tokens of the ServiceAccount offboarder."),
+    ] {
+        let world = World::builder().may_not(resource).start().await?;
+        trust(&world, Cloud::Global).await?;
+        annotated(&world, world.namespace()).await?;
+        remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+        let status = world.wait_for_reason("jane", Reason::CredentialNotFound).await?;
+        let ready = status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default();
+        assert!(ready.contains(said), "wanted {said}, got {ready}");
+        assert_eq!(world.emulator().requests(), [], "{resource}");
+        world.remove("other", USER).await?;
+        world.user(USER);
+        world.wait_for_reason("other", Reason::Removed).await?;
+    }
+    Ok(())
+}
+
+/// One look at the account, one token of it, one token of Entra's: however many objects.
+#[tokio::test]
+async fn many_objects_cost_one_token_of_the_account() -> Outcome {
+    let world = patient().faulty_api().start().await?;
+    trust(&world, Cloud::Global).await?;
+    annotated(&world, world.namespace()).await?;
+    for number in 0..20 {
+        remove(&world, &format!("leaver-{number}"), world.namespace(), Cloud::Global).await?;
+    }
+    world.wait_for_all(testbed::SOON).await?;
+    let tokens = calls(&world, "POST", &format!("/serviceaccounts/{ACCOUNT}/token"));
+    assert_eq!((tokens, sign_ins(&world).len()), (1, 1), "tokens of the account, and of Entra");
+    Ok(())
+}
