@@ -7,5 +7,6 @@ mod chart;
 mod definition;
 mod installed;
 mod readme;
+mod rights;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

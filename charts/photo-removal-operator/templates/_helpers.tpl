@@ -84,7 +84,10 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- toYaml (concat $args .Values.extraArgs) -}}
 {{- end -}}
 
-{{/* What the operator may do, no more: its resource, its status, one Secret at a time, its events. */}}
+{{/*
+What the operator may do, no more: its resource, its status, one Secret at a time, its events; a ServiceAccount's tokens
+and writing to Secrets where the values say so.
+*/}}
 {{- define "photo-removal-operator.rules" -}}
 - apiGroups: [photoremoval.dev]
   resources: [photoremovals]
@@ -95,6 +98,23 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+{{- if .Values.delegatedCredentials.enabled }}
+- apiGroups: [""]
+  resources: [secrets]
+  {{- with .Values.delegatedCredentials.resourceNames }}
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  verbs: [patch]
+{{- end }}
+{{- if .Values.serviceAccountCredentials.enabled }}
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  verbs: [create]
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
