@@ -1,11 +1,14 @@
-//! What users hold in their hands: the definition, the chart and the README, each used as they use it, against a real
-//! API server.
+//! What users hold in their hands: the definition, the chart, the README and the pages beside it, each used as they use
+//! it, against a real API server.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod admission;
 mod chart;
+mod credentials;
 mod definition;
+mod entra;
 mod installed;
+mod pages;
 mod readme;
 mod rights;
 

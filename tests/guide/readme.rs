@@ -1,31 +1,23 @@
 //! Every YAML and every command of the README, run as it stands there.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-
 use emulator::{App, Emulator, Options, Target, Tenant, User};
 use photo_removal_operator::api::Reason;
-use testbed::{ControlPlane, SOON, assets, eventually, helm};
-use tokio::process::Command;
+use testbed::{ControlPlane, SOON, eventually};
 
+use crate::pages::{self, Block, Shell, root};
 use crate::{Outcome, installed};
-
-/// One fenced block: its language and its text.
-type Block = (String, String);
 
 #[test]
 fn every_block_is_of_a_kind_that_is_tested_or_shows_what_comes_out() {
-    let kinds: Vec<_> = blocks().into_iter().map(|(kind, _)| kind).collect();
+    let kinds: Vec<_> = blocks().into_iter().map(|block| block.kind).collect();
     let unknown: Vec<_> = kinds.iter().filter(|kind| !["yaml", "sh", "console"].contains(&kind.as_str())).collect();
     assert!(unknown.is_empty() && kinds.len() > 4, "{kinds:?}");
 }
 
 #[test]
 fn the_table_of_reasons_names_them_all_and_no_other() {
-    let readme = readme();
-    let table = readme.split("| reason | state | what to do |").nth(1).expect("the table of reasons");
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    let named: Vec<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    let rows = pages::table(&readme(), "| reason | state | what to do |");
+    let named: Vec<_> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
     let all: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(named, all);
 }
@@ -33,7 +25,7 @@ fn the_table_of_reasons_names_them_all_and_no_other() {
 #[test]
 fn ci_runs_the_command_that_the_readme_names() {
     let command = "cargo test";
-    assert!(blocks().contains(&("sh".to_owned(), format!("{command}\n"))), "the README says how to test");
+    assert!(blocks().iter().any(|block| block.text.trim() == command), "the README says how to test");
     let ci = std::fs::read_to_string(root().join(".ci/run")).expect(".ci/run");
     assert!(ci.lines().any(|line| line == command), ".ci/run calls `{command}`");
 }
@@ -42,17 +34,18 @@ fn ci_runs_the_command_that_the_readme_names() {
 async fn every_manifest_and_command_works() -> Outcome {
     let plane = ControlPlane::start(testbed::Options::default()).await?;
     let emulator = microsoft().await?;
+    let shell = Shell::new(&plane, root()).await?;
     let mut operator = None;
-    for (kind, text) in blocks() {
+    for Block { kind, text } in blocks() {
         match kind.as_str() {
             // This very test.
             "sh" if text.trim() == "cargo test" => {}
             "sh" if text.trim() == "cargo run --bin sandbox" => {
                 // It stays until Ctrl-C otherwise.
-                run(&plane, &format!("{} -- --once", text.trim())).await?;
+                shell.run(&format!("{} -- --once", text.trim())).await?;
             }
             "sh" => {
-                run(&plane, &text).await?;
+                shell.run(&text).await?;
                 if operator.is_none() && text.contains("helm install") {
                     let cloud = vec!["--cloud".to_owned(), emulator.cloud_flag()];
                     operator = Some(installed::start(&plane, "photo-removal", &cloud).await?);
@@ -90,47 +83,10 @@ async fn microsoft() -> std::io::Result<Emulator> {
     Ok(emulator)
 }
 
-/// Runs a block as a newcomer's shell would, in the repository's folder, with kubectl and helm at hand.
-async fn run(plane: &ControlPlane, script: &str) -> Outcome {
-    let (kubectl, helm) = tokio::task::spawn_blocking(|| Ok::<_, testbed::Error>((assets()?, helm()?))).await??;
-    let helm = helm.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut path = vec![kubectl, helm];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", script])
-        .current_dir(root())
-        .env("KUBECONFIG", plane.kubeconfig())
-        .env("PATH", std::env::join_paths(path)?)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\nfailed ({}): {said}", script.trim(), output.status);
-    Ok(())
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn readme() -> String {
-    std::fs::read_to_string(root().join("README.md")).expect("README.md")
+    pages::page("README.md")
 }
 
 fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for line in readme().lines() {
-        match (line.strip_prefix("```"), &mut open) {
-            (Some(kind), None) => open = Some((kind.to_owned(), String::new())),
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some((_, text))) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            (None, None) => {}
-        }
-    }
-    blocks
+    pages::blocks(&readme())
 }
