@@ -116,7 +116,13 @@ impl Endpoints {
     /// is in force, without a trailing slash, and `/.default`.
     #[must_use]
     pub fn scope(&self) -> String {
-        [self.graph.as_str().trim_end_matches('/'), "/.default"].concat()
+        self.permission(".default")
+    }
+
+    /// One of Graph's permissions, as a scope that a user is asked to consent to: its root, and the permission's name.
+    #[must_use]
+    pub fn permission(&self, name: &str) -> String {
+        [self.graph.as_str().trim_end_matches('/'), "/", name].concat()
     }
 
     fn built_in(cloud: Cloud) -> Result<Self, InvalidEndpoint> {

@@ -8,7 +8,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use self::faults::{Fault, Faults};
 use super::Certificate;
@@ -36,6 +36,17 @@ const ANY_METHOD: &str = "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt
 const LONGEST: usize = 16 * 1024;
 
 type Data = BTreeMap<String, ByteString>;
+
+/// What a Secret holds, key by key, so that a user of a public client signs in with it: [`Credential::from_secret`] reads
+/// it back.
+#[must_use]
+pub fn values_of_user<'a>(
+    tenant: &'a TenantId,
+    client: &'a ClientId,
+    refresh_token: &'a SecretString,
+) -> [(&'static str, &'a str); 3] {
+    [(TENANT, tenant.as_str()), (CLIENT, client.as_str()), (REFRESH_TOKEN, refresh_token.expose_secret())]
+}
 
 /// Who signs in, where, and with what. Shows no secret when printed; secrets are wiped from memory when dropped.
 #[derive(Clone, Debug)]

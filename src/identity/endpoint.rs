@@ -12,13 +12,19 @@ use url::{Url, form_urlencoded};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Certificate, CertificateError, Credential, Grant, Proof, SignInError, assertion, judge};
-use crate::api::TenantId;
+use super::{
+    Again, Certificate, CertificateError, Credential, DeviceCode, DeviceError, Grant, Poll, Proof, SignInError,
+    assertion, device, judge,
+};
+use crate::api::{ClientId, TenantId};
 use crate::graph::Endpoints;
 use crate::wire::{Bodies, Failure, Response, Wire};
 
 /// How an assertion proves a client (RFC 7523, section 2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a device code is redeemed as (RFC 8628, section 3.4).
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// The room for a form, in bytes: a client secret and a refresh token of the longest kind, every character escaped.
 const LONGEST_FORM: usize = 128 * 1024;
@@ -57,6 +63,50 @@ impl SignIn {
         let response = self.post(url, form).await?;
         let body = Zeroizing::new(response.body);
         judge(response.status, &response.headers, &body, now, response.arrived)
+    }
+
+    /// Asks for a code with which a person signs in elsewhere, to this application and for this scope. Takes at most 60
+    /// seconds.
+    ///
+    /// # Errors
+    /// See [`DeviceError`].
+    pub async fn device_code(
+        &self,
+        endpoints: &Endpoints,
+        tenant: &TenantId,
+        client: &ClientId,
+        scope: &str,
+    ) -> Result<DeviceCode, DeviceError> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("client_id", client.as_str()).append_pair("scope", scope);
+        let url = endpoint(&endpoints.sign_in, tenant, "devicecode");
+        let sent = self.post(url, Zeroizing::new(form.finish())).await;
+        let response = sent.map_err(|failure| device::unanswered(&failure))?;
+        let body = Zeroizing::new(response.body);
+        device::judge_code(response.status, &body)
+    }
+
+    /// Asks whether the person has signed in. `now` as for [`SignIn::redeem`]. Takes at most 60 seconds.
+    pub async fn poll(
+        &self,
+        endpoints: &Endpoints,
+        tenant: &TenantId,
+        client: &ClientId,
+        code: &DeviceCode,
+        now: Timestamp,
+    ) -> Poll {
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(LONGEST_FORM));
+        form.append_pair("grant_type", DEVICE_CODE)
+            .append_pair("client_id", client.as_str())
+            .append_pair("device_code", code.secret.expose_secret());
+        let url = token_url(&endpoints.sign_in, tenant);
+        match self.post(url, Zeroizing::new(form.finish())).await {
+            Ok(response) => {
+                let body = Zeroizing::new(response.body);
+                device::judge_poll(response.status, &response.headers, &body, now, response.arrived)
+            }
+            Err(failure) => Poll::Again(Again::Unanswered { retry_after: None, error: device::unanswered(&failure) }),
+        }
     }
 
     /// Posts a form to one of Entra's endpoints.

@@ -147,7 +147,7 @@ struct Success {
     expires_in: Option<Value>,
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     String::deserialize(deserializer).map(SecretString::from)
 }
 
@@ -161,7 +161,7 @@ fn perhaps_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 }
 
 /// A token goes into a header or a form; what does not fit there is none.
-fn fits(token: &str) -> bool {
+pub(super) fn fits(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -189,10 +189,10 @@ fn life(expires_in: Option<&Value>) -> Option<Duration> {
 
 /// An error, as RFC 6749 section 5.2 has it, with Entra's numbers.
 #[derive(Deserialize)]
-struct Refusal {
-    error: String,
+pub(super) struct Refusal {
+    pub(super) error: String,
     #[serde(default, deserialize_with = "numbers")]
-    error_codes: Vec<u64>,
+    pub(super) error_codes: Vec<u64>,
 }
 
 /// Whatever is a number among them; a form that is new to us must not hide the error itself.
@@ -236,7 +236,7 @@ fn unknown(refusal: &Refusal) -> String {
 }
 
 /// OAuth's errors are words of letters and underscores; anything else is not passed on.
-fn oauth_error(error: &str) -> &str {
+pub(super) fn oauth_error(error: &str) -> &str {
     let is_word = error.len() <= 64 && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_word && !error.is_empty() { error } else { "no known error" }
 }

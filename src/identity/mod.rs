@@ -6,6 +6,7 @@
 mod assertion;
 mod certificate;
 mod credential;
+mod device;
 mod endpoint;
 mod judge;
 mod refusal;
@@ -13,7 +14,8 @@ mod token;
 
 pub use assertion::assertion;
 pub use certificate::{Certificate, CertificateError};
-pub use credential::{Credential, Proof, REFRESH_TOKEN};
+pub use credential::{Credential, Proof, REFRESH_TOKEN, values_of_user};
+pub use device::{Again, DeviceCode, DeviceError, Pace, Poll};
 pub use endpoint::SignIn;
 pub use judge::{Grant, SignInError, judge};
 pub use token::Token;
