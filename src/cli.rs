@@ -3,6 +3,7 @@
 //! Two types, as in ripgrep: `Flags` is what was typed, all of it text; [`Config`] is what it means. clap only tells
 //! flags apart, so that every refusal is one line that names the flag, the value and what would be accepted.
 
+mod login;
 mod values;
 
 use std::ffi::OsString;
@@ -18,6 +19,8 @@ use url::Url;
 use crate::api::Cloud;
 use values::Refused;
 
+pub use login::{Destination, Login, Photos};
+
 /// The exit code of a program that was called wrongly.
 const WRONG_USE: u8 = 2;
 
@@ -28,6 +31,8 @@ pub enum Command {
     Run(Box<Config>),
     /// Print the `CustomResourceDefinition`.
     Crd,
+    /// Sign a user in and keep the refresh token.
+    Login(Box<Login>),
 }
 
 /// How the operator runs. The default is what the flags default to.
@@ -125,6 +130,12 @@ impl Leave {
     }
 }
 
+impl From<Refused> for Leave {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.to_string())
+    }
+}
+
 /// Reads the command line (the program's name first) and the environment, and the CA file if one is named.
 ///
 /// # Errors
@@ -134,9 +145,10 @@ pub fn parse<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) 
     let program = Program::try_parse_from(arguments).map_err(|error| leave(&error))?;
     match program.order {
         Order::Crd => Ok(Command::Crd),
+        Order::Login(flags) => Ok(Command::Login(Box::new(flags.check()?))),
         Order::Run(flags) => match flags.check() {
             Ok(config) => Ok(Command::Run(Box::new(config))),
-            Err(refused) => Err(Leave::Refused(refused.to_string())),
+            Err(refused) => Err(refused.into()),
         },
     }
 }
@@ -155,6 +167,7 @@ enum Order {
     Run(Box<Flags>),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
+    Login(Box<login::Flags>),
 }
 
 /// What was typed. Each flag has a twin in the environment; the flag wins. An empty list, selector, path or log filter
@@ -252,8 +265,9 @@ fn leave(error: &clap::Error) -> Leave {
         ErrorKind::UnknownArgument => format!("There is no {argument}"),
         ErrorKind::InvalidSubcommand => format!("There is no {}", about(ContextKind::InvalidSubcommand)),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            "Say what to do: run, or crd".to_owned()
+            "Say what to do: run, crd, or login".to_owned()
         }
+        ErrorKind::MissingRequiredArgument => format!("Missing: {argument}"),
         ErrorKind::InvalidValue => format!("{argument} lacks its value"),
         ErrorKind::ArgumentConflict => format!("{argument} is given twice"),
         ErrorKind::InvalidUtf8 => "A flag or variable is not valid UTF-8".to_owned(),

@@ -39,7 +39,7 @@
 //!
 //! # The rooms
 //!
-//! Imports point one way: [`api`] ← [`lifecycle`] ← [`graph`], [`identity`], [`pacing`] ← [`operator`] ← `main`.
+//! Imports point one way: [`api`] ← [`lifecycle`] ← [`graph`], [`identity`], [`pacing`] ← [`operator`], [`commands`] ← `main`.
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -50,6 +50,7 @@
 //! | [`pacing`] | one governor per credential: window, pause, turns |
 //! | [`cluster`] | Kubernetes: watch, live read, status write, Secret, event |
 //! | [`operator`] | wires the rooms; looks after credentials; nothing in it decides about a removal |
+//! | [`commands`] | what people ask for besides running: the sign-in of a user |
 //! | [`cli`], [`telemetry`] | flags to a validated configuration; logs that cannot leak |
 //! | [`health`], [`metrics`], [`serve`] | what `/readyz` and `/metrics` say, and where |
 //! | [`wire`], [`clock`] | one HTTP exchange, bounded; the one place that asks what time it is |
@@ -61,6 +62,7 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod commands;
 pub mod graph;
 pub mod health;
 pub mod identity;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use photo_removal_operator::cli::{self, Command, Config};
-use photo_removal_operator::{api, operator, telemetry};
+use photo_removal_operator::cli::{self, Command, Config, Login};
+use photo_removal_operator::{api, commands, operator, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let done = match cli::parse(std::env::args_os()) {
         Ok(Command::Crd) => print_crd(),
         Ok(Command::Run(config)) => run(*config),
+        Ok(Command::Login(order)) => login(&order),
         Err(leave) => return leave.report(),
     };
     match done {
@@ -27,6 +28,12 @@ fn main() -> ExitCode {
 fn print_crd() -> Result<()> {
     print!("{}", api::crd_yaml().context("the CustomResourceDefinition cannot be printed")?);
     Ok(())
+}
+
+/// Ctrl-C ends it at once: nothing is written before the sign-in is over.
+#[tokio::main]
+async fn login(order: &Login) -> Result<()> {
+    Ok(commands::login::run(order).await?)
 }
 
 #[tokio::main]

@@ -13,7 +13,7 @@ mod status;
 pub use crd::{crd, crd_yaml};
 pub use ids::{ClientId, GroupId, InvalidId, TenantId, UserId};
 pub use reason::{Category, Reason};
-pub use removal::{CredentialRef, Holder, InvalidSpec, Removal, Target};
+pub use removal::{CredentialRef, Holder, InvalidSpec, Removal, Target, is_object_name};
 pub use spec::{
     Cloud, CredentialsSpec, PhotoRemoval, PhotoRemovalSpec, SecretReference, ServiceAccountReference, SignedInUser,
     TargetSpec,

@@ -150,7 +150,7 @@ impl CredentialsSpec {
             (None, None) => return Err(InvalidSpec::Credentials { found: 0 }),
             (Some(_), Some(_)) => return Err(InvalidSpec::Credentials { found: 2 }),
         };
-        if !is_dns_subdomain(holder.name()) {
+        if !is_object_name(holder.name()) {
             return Err(InvalidSpec::HolderName { field, kind: holder.kind() });
         }
         let invalid = |field| move |source| InvalidSpec::Id { field, source };
@@ -164,8 +164,9 @@ impl CredentialsSpec {
     }
 }
 
-/// What Kubernetes takes as an object's name (RFC 1123 subdomain); a path is built from it.
-fn is_dns_subdomain(name: &str) -> bool {
+/// Whether Kubernetes takes it as an object's name (RFC 1123 subdomain); a path is built from it.
+#[must_use]
+pub fn is_object_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let label =
         |label: &str| !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-');

@@ -9,7 +9,7 @@ fn run(flags: &[&str]) -> Result<Config, Leave> {
     let all = ["photo-removal-operator", "run", "--log-filter=info"].into_iter().chain(flags.iter().copied());
     match parse(all)? {
         Command::Run(config) => Ok(*config),
-        Command::Crd => Err(Leave::Refused("crd".to_owned())),
+        other => Err(Leave::Refused(format!("{other:?}"))),
     }
 }
 

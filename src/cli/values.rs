@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use super::{CloudOverride, LogFormat};
-use crate::api::Cloud;
+use crate::api::{Cloud, InvalidId};
 
 /// Nothing waits longer than thirty days: no deployment lives so long without a restart, and no sum of times overflows.
 const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -67,6 +67,23 @@ pub(super) fn namespaces(given: &str) -> Result<Vec<String>, Refused> {
         }
     }
     Ok(names)
+}
+
+/// One namespace.
+pub(super) fn namespace(given: &str) -> Result<String, Refused> {
+    if is_dns_label(given) {
+        return Ok(given.to_owned());
+    }
+    Err(Refused::new("--namespace", given, "the name of a namespace: lower-case letters, digits and hyphens"))
+}
+
+/// An id of Microsoft's, as `parse` reads it.
+pub(super) fn id<T>(
+    flag: &'static str,
+    given: &str,
+    parse: impl FnOnce(&str) -> Result<T, InvalidId>,
+) -> Result<T, Refused> {
+    parse(given).map_err(|why| Refused::new(flag, given, format!("well-formed ({why})")))
 }
 
 /// RFC 1123, as Kubernetes demands of a namespace's name.
@@ -165,6 +182,17 @@ pub(super) fn clouds(given: &[String]) -> Result<Vec<CloudOverride>, Refused> {
         clouds.push(cloud);
     }
     Ok(clouds)
+}
+
+/// One cloud: by its name, or as [`clouds`] has it.
+pub(super) fn one_cloud(given: &str) -> Result<(Cloud, Option<CloudOverride>), Refused> {
+    if let Some(cloud) = cloud(given) {
+        return Ok((cloud, None));
+    }
+    if !given.contains('=') {
+        return Err(Refused::new("--cloud", given, "Global, USGovernmentL4, USGovernmentL5 or China"));
+    }
+    cloud_override(given).map(|hosts| (hosts.cloud, Some(hosts)))
 }
 
 fn cloud_override(given: &str) -> Result<CloudOverride, Refused> {

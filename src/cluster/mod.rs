@@ -11,7 +11,7 @@ mod watch;
 pub use client::CallError;
 pub use event::{Note, publish};
 pub use removals::{Live, Removals, WriteError};
-pub use secret::{SecretContent, put_value, read_secret};
+pub use secret::{SecretContent, Write, apply_values, put_value, read_secret};
 pub use service_account::{ServiceAccountContent, read_service_account, request_token};
 pub use watch::{Hooks, Scope, watch};
 

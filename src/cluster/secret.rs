@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -14,6 +14,9 @@ use zeroize::Zeroize;
 
 use super::CallError;
 use super::client::within;
+
+/// The manager of the fields that a person's sign-in writes; the operator's own writes have another one.
+const LOGIN: &str = "photo-removal-operator-login";
 
 /// What a Secret holds. Wiped from memory when dropped.
 pub struct SecretContent {
@@ -73,4 +76,42 @@ pub async fn put_value(
     let call = api.patch(name, &parameters, &patch);
     let written = within("writing the new refresh token into the Secret", call).await?;
     Ok(SecretContent::from(written).resource_version.clone())
+}
+
+/// Whether a write is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// The API server does everything but keep it: who may not write, or what does not fit, is refused as for real.
+    Rehearsed,
+    /// It is kept.
+    Real,
+}
+
+/// Makes the Secret with these values, or puts them into it, whoever put others there before; every other key stays.
+/// Returns what it holds then.
+///
+/// # Errors
+/// As [`read_secret`].
+pub async fn apply_values(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    values: &[(&str, &str)],
+    write: Write,
+) -> Result<SecretContent, CallError> {
+    let bytes = |(key, value): &(&str, &str)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec()));
+    let mut secret = Secret {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        data: Some(values.iter().map(bytes).collect()),
+        ..Secret::default()
+    };
+    let parameters = PatchParams::apply(LOGIN).force();
+    let parameters = match write {
+        Write::Rehearsed => parameters.dry_run(),
+        Write::Real => parameters,
+    };
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let written = within("writing the Secret", api.patch(name, &parameters, &Patch::Apply(&secret))).await;
+    secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
+    written.map(SecretContent::from)
 }

@@ -7,7 +7,7 @@ use crate::source::{is_name, line, shipped, word};
 /// Each room and what it may import: a whole room, or one thing of it.
 ///
 /// `api` is at the bottom and `main` at the top. What two rooms speak about lives in the lower of them.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("api", &[]),
     ("clock", &[]),
     ("health", &[]),
@@ -39,6 +39,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "wire",
         ],
     ),
+    ("commands", &["api", "cli", "clock", "cluster", "graph", "health", "identity", "lifecycle", "metrics", "wire"]),
 ];
 
 /// Files of the rooms that are pure but for them: each is the thin shell around what decides.

@@ -9,6 +9,7 @@
 //! | `careful.rs`, `writing.rs`, `restarting.rs` | nothing is removed that nobody asks for, nothing twice, nothing forgotten |
 //! | `pacing.rs` | windows, pauses, turns |
 //! | `program.rs`, `discreet.rs` | the program: signals, endpoints, flags, what it never tells |
+//! | `login.rs` | a user's sign-in, from the code to the Secret |
 //! | `rubbish.rs`, `outages.rs` | input and servers that are not what they should be |
 //!
 //! `picture.rs` is what all of them compare; `given.rs` is what they start from.
@@ -22,6 +23,7 @@ mod answers;
 mod careful;
 mod confirming;
 mod discreet;
+mod login;
 mod looks;
 mod outages;
 mod pacing;
