@@ -3,6 +3,7 @@
 //! Two types, as in ripgrep: `Flags` is what was typed, all of it text; [`Config`] is what it means. clap only tells
 //! flags apart, so that every refusal is one line that names the flag, the value and what would be accepted.
 
+mod check;
 mod login;
 mod values;
 
@@ -19,6 +20,7 @@ use url::Url;
 use crate::api::Cloud;
 use values::Refused;
 
+pub use check::{Check, Output, Place};
 pub use login::{Destination, Login, Photos};
 
 /// The exit code of a program that was called wrongly.
@@ -31,6 +33,8 @@ pub enum Command {
     Run(Box<Config>),
     /// Print the `CustomResourceDefinition`.
     Crd,
+    /// Sign in with a credential and say what it allows.
+    Check(Box<Check>),
     /// Sign a user in and keep the refresh token.
     Login(Box<Login>),
 }
@@ -145,6 +149,7 @@ pub fn parse<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) 
     let program = Program::try_parse_from(arguments).map_err(|error| leave(&error))?;
     match program.order {
         Order::Crd => Ok(Command::Crd),
+        Order::Check(flags) => flags.check().map(|check| Command::Check(Box::new(check))),
         Order::Login(flags) => Ok(Command::Login(Box::new(flags.check()?))),
         Order::Run(flags) => match flags.check() {
             Ok(config) => Ok(Command::Run(Box::new(config))),
@@ -167,6 +172,7 @@ enum Order {
     Run(Box<Flags>),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
+    Check(Box<check::Flags>),
     Login(Box<login::Flags>),
 }
 
@@ -265,7 +271,7 @@ fn leave(error: &clap::Error) -> Leave {
         ErrorKind::UnknownArgument => format!("There is no {argument}"),
         ErrorKind::InvalidSubcommand => format!("There is no {}", about(ContextKind::InvalidSubcommand)),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            "Say what to do: run, crd, or login".to_owned()
+            "Say what to do: run, crd, check or login".to_owned()
         }
         ErrorKind::MissingRequiredArgument => format!("Missing: {argument}"),
         ErrorKind::InvalidValue => format!("{argument} lacks its value"),

@@ -50,7 +50,7 @@
 //! | [`pacing`] | one governor per credential: window, pause, turns |
 //! | [`cluster`] | Kubernetes: watch, live read, status write, Secret, event |
 //! | [`operator`] | wires the rooms; looks after credentials; nothing in it decides about a removal |
-//! | [`commands`] | what people ask for besides running: the sign-in of a user |
+//! | [`commands`] | what people ask for besides running: a credential's check, a user's sign-in |
 //! | [`cli`], [`telemetry`] | flags to a validated configuration; logs that cannot leak |
 //! | [`health`], [`metrics`], [`serve`] | what `/readyz` and `/metrics` say, and where |
 //! | [`wire`], [`clock`] | one HTTP exchange, bounded; the one place that asks what time it is |

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use photo_removal_operator::cli::{self, Command, Config, Login};
+use photo_removal_operator::cli::{self, Check, Command, Config, Login};
 use photo_removal_operator::{api, commands, operator, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let done = match cli::parse(std::env::args_os()) {
         Ok(Command::Crd) => print_crd(),
         Ok(Command::Run(config)) => run(*config),
+        Ok(Command::Check(order)) => return check(&order),
         Ok(Command::Login(order)) => login(&order),
         Err(leave) => return leave.report(),
     };
@@ -34,6 +35,11 @@ fn print_crd() -> Result<()> {
 #[tokio::main]
 async fn login(order: &Login) -> Result<()> {
     Ok(commands::login::run(order).await?)
+}
+
+#[tokio::main]
+async fn check(order: &Check) -> ExitCode {
+    commands::check::check(order).await.tell(order.output)
 }
 
 #[tokio::main]

@@ -110,6 +110,8 @@ pub struct Grant {
     pub token: Token,
     /// What replaces the refresh token that was redeemed, if the answer held one.
     pub refresh_token: Option<SecretString>,
+    /// What a user consented to, as the answer names it; an application's answer names nothing.
+    pub scope: Option<String>,
 }
 
 /// Judges an answer of the token endpoint. `asked` is when the request was about to be sent, from which the token's life
@@ -141,6 +143,8 @@ struct Success {
     access_token: SecretString,
     #[serde(default, deserialize_with = "perhaps_secret")]
     refresh_token: Option<SecretString>,
+    #[serde(default, deserialize_with = "perhaps_text")]
+    scope: Option<String>,
     #[serde(default)]
     token_type: Option<String>,
     #[serde(default)]
@@ -160,6 +164,11 @@ fn perhaps_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     })
 }
 
+fn perhaps_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(str::to_owned))
+}
+
 /// A token goes into a header or a form; what does not fit there is none.
 pub(super) fn fits(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
@@ -171,7 +180,8 @@ fn granted(body: &[u8], asked: Timestamp) -> Option<Grant> {
     let bearer = success.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("Bearer"));
     let life = life(success.expires_in.as_ref())?;
     let usable = bearer && fits(success.access_token.expose_secret());
-    usable.then(|| Grant { token: Token::new(success.access_token, life, asked), refresh_token: success.refresh_token })
+    let Success { access_token, refresh_token, scope, .. } = success;
+    usable.then(|| Grant { token: Token::new(access_token, life, asked), refresh_token, scope })
 }
 
 /// How long the token lives: a number of seconds, or, as older endpoints of Entra have it, a string that holds one.

@@ -5,6 +5,7 @@
 
 mod assertion;
 mod certificate;
+mod claims;
 mod credential;
 mod device;
 mod endpoint;
@@ -14,6 +15,7 @@ mod token;
 
 pub use assertion::assertion;
 pub use certificate::{Certificate, CertificateError};
+pub use claims::{Claims, permissions};
 pub use credential::{Credential, Proof, REFRESH_TOKEN, values_of_user};
 pub use device::{Again, DeviceCode, DeviceError, Pace, Poll};
 pub use endpoint::SignIn;

@@ -176,7 +176,7 @@ impl Shared {
         };
         let endpoints = self.means.clouds.endpoints(source.cloud);
         let woken = match self.means.sign_in.redeem(&credential, endpoints, clock::now()).await {
-            Ok(Grant { token, refresh_token }) => {
+            Ok(Grant { token, refresh_token, .. }) => {
                 self.means.metrics.token_request("Success");
                 let notice = match refresh_token {
                     Some(new) => self.keep(source, content, new).await,

@@ -9,6 +9,7 @@
 //! | `careful.rs`, `writing.rs`, `restarting.rs` | nothing is removed that nobody asks for, nothing twice, nothing forgotten |
 //! | `pacing.rs` | windows, pauses, turns |
 //! | `program.rs`, `discreet.rs` | the program: signals, endpoints, flags, what it never tells |
+//! | `check.rs` | `check`: what it says of a credential |
 //! | `login.rs` | a user's sign-in, from the code to the Secret |
 //! | `rubbish.rs`, `outages.rs` | input and servers that are not what they should be |
 //!
@@ -21,6 +22,7 @@ mod picture;
 
 mod answers;
 mod careful;
+mod check;
 mod confirming;
 mod discreet;
 mod login;

@@ -129,6 +129,8 @@ fn a_wrong_flag_ends_the_program_with_one_line_and_two() {
         &["run", "--log-format", "xml"],
         &["run", "--ca-file", "/does/not/exist"],
         &["run", "--unknown"],
+        &["check"],
+        &["check", "--file", "-", "--secret", "graph"],
         &["walk"],
         &[],
     ] {

@@ -60,6 +60,14 @@ fn a_new_refresh_token_comes_with_the_token_and_an_odd_one_costs_nothing() {
 }
 
 #[test]
+fn what_a_user_consented_to_comes_with_the_token_and_an_odd_form_of_it_costs_nothing() {
+    for (scope, expected) in [("\"User.Read openid\"", Some("User.Read openid")), ("[]", None), ("null", None)] {
+        let body = [r#"{"access_token":"a","scope":"#, scope, "}"].concat();
+        assert_eq!(ask(200, None, &body).unwrap().scope.as_deref(), expected, "{scope}");
+    }
+}
+
+#[test]
 fn a_success_without_a_usable_token_is_no_success() {
     for body in [
         "",
