@@ -67,8 +67,8 @@ Exit code:
   2  the command was called wrongly
 
 Examples:
-  photo-removal-operator login --tenant contoso.com --client-id GUID --apply
-  photo-removal-operator login --tenant contoso.com --client-id GUID \\
+  photo-removal-operator login --tenant-id contoso.com --client-id GUID --apply
+  photo-removal-operator login --tenant-id contoso.com --client-id GUID \\
     --name jane --for me | kubectl apply -n offboarding -f -
 
 Whoever can read the Secret can do what the user agreed to: keep a printed
@@ -80,11 +80,11 @@ manifest out of Git.";
 #[command(about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 pub(super) struct Flags {
     /// Sign in to this tenant: a GUID, a domain, or consumers for personal accounts
-    #[arg(long, value_name = "NAME", env = "AZURE_TENANT_ID", hide_env_values = true)]
-    tenant: String,
+    #[arg(long, value_name = "ID", env = "AZURE_TENANT_ID", hide_env_values = true)]
+    tenant_id: String,
 
     /// Sign in to this application: its client id, a GUID
-    #[arg(long, value_name = "GUID", env = "AZURE_CLIENT_ID", hide_env_values = true)]
+    #[arg(long, value_name = "ID", env = "AZURE_CLIENT_ID", hide_env_values = true)]
     client_id: String,
 
     /// Remove the photos of other users (users; the person must administer them) or the person's own (me) (default:
@@ -117,7 +117,7 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn check(&self) -> Result<Login, Refused> {
-        let tenant = values::id("--tenant", &self.tenant, TenantId::parse)?;
+        let tenant = values::id("--tenant-id", &self.tenant_id, TenantId::parse)?;
         let photos = self.photos(&tenant)?;
         let (cloud, hosts) = values::one_cloud(&self.cloud)?;
         if !is_object_name(&self.name) {
@@ -144,7 +144,7 @@ impl Flags {
             Some("me") => Ok(Photos::OfMe),
             Some("users") if !personal => Ok(Photos::OfUsers),
             None => Ok(if personal { Photos::OfMe } else { Photos::OfUsers }),
-            Some(given @ "users") => Err(Refused::new("--for", given, "me, since --tenant is consumers")),
+            Some(given @ "users") => Err(Refused::new("--for", given, "me, since --tenant-id is consumers")),
             Some(given) => Err(Refused::new("--for", given, "users or me")),
         }
     }

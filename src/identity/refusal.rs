@@ -91,13 +91,17 @@ pub(super) const fn advice(code: u64) -> Option<&'static str> {
             "The tenant or the application belongs to another national cloud. Correct spec.cloud in a new PhotoRemoval."
         }
         50173 | 70000 | 70008 | 700_082 | 700_084 | 70043 => {
-            "The refresh token is no longer valid. Sign in again and put the new refresh token into the Secret."
+            "The refresh token is no longer valid. Sign in again with photo-removal-operator login and put the new one into \
+             the Secret."
         }
         50076 | 50079 => {
-            "Microsoft Entra wants the user to sign in in person. Sign in again and put the new refresh token into the \
-             Secret."
+            "Microsoft Entra wants the user to sign in in person. Sign in again with photo-removal-operator login and put \
+             the new refresh token into the Secret."
         }
-        50034 | 50057 => "The user who signed in is gone or disabled. Sign in as another and renew the refresh token.",
+        50034 | 50057 => {
+            "The user who signed in is gone or disabled. Sign in as another with photo-removal-operator login and put the \
+             new refresh token into the Secret."
+        }
         _ => return None,
     })
 }

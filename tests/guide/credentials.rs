@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use emulator::{App, Emulator, Issuer, Options, Tenant, User};
+use emulator::{App, Behaviour, Decision, Emulator, Issuer, Options, Tenant, User};
 use photo_removal_operator::api::Cloud;
 use photo_removal_operator::graph::{Clouds, exchange_audience};
-use testbed::ControlPlane;
+use testbed::{ControlPlane, SOON, eventually};
 
 use crate::entra::Entra;
 use crate::pages::{self, Block, Shell, root};
@@ -72,12 +73,12 @@ async fn every_way_to_sign_in_removes_a_photo() -> Outcome {
     let mut entra = Entra::new(&emulator, desk.programs.clone(), desk.folder.clone(), permissions())?;
     for Block { kind, text } in pages::blocks(&page()) {
         match kind.as_str() {
-            "sh" => desk.run(&text).await?,
+            "sh" | "sh check" => desk.run(&text).await?,
             "sh entra" => {
                 desk.run(&text).await?;
                 entra.act()?;
             }
-            "sh login" => desk.log_in(&emulator).await?,
+            "sh login" => desk.log_in(&text, &emulator).await?,
             _ => {}
         }
     }
@@ -97,6 +98,8 @@ const INSTALL: &str = "helm install photo-removal-operator charts/photo-removal-
 /// A tenant with everyone whom the page names, and two applications that may do nothing and have no proof yet.
 async fn microsoft(plane: &ControlPlane) -> Result<Emulator, Box<dyn std::error::Error>> {
     let emulator = Emulator::start(Options::default()).await?;
+    let quick = Behaviour { device_code_interval: Duration::from_secs(1), ..Behaviour::default() };
+    emulator.set_behaviour(quick);
     emulator.put_tenant(Tenant::new(TENANT));
     emulator.put_app(App { secrets: Vec::new(), roles: Vec::new(), ..App::new(CLIENT, "").in_tenant(TENANT) });
     emulator.put_app(App::public(USER_CLIENT).in_tenant(TENANT));
@@ -158,14 +161,15 @@ impl Desk {
         Ok(())
     }
 
-    /// Someone signs in, and the Secret holds what that leaves behind.
-    async fn log_in(&self, emulator: &Emulator) -> Outcome {
-        let user = emulator.state().users.into_iter().find(|user| user.user_principal_name == SIGNED_IN);
-        let id = user.expect("who signs in").id;
-        let token = emulator.issue_refresh_token(TENANT, USER_CLIENT, &id, &["User.ReadWrite"]);
-        let create = "kubectl create secret generic by-user --namespace offboarding \
-                      --from-literal=AZURE_TENANT_ID=\"$TENANT\" --from-literal=AZURE_CLIENT_ID=\"$USER_CLIENT\"";
-        self.run(&format!("{create} --from-literal=AZURE_REFRESH_TOKEN={token}")).await
+    /// Someone opens the page that the command shows, enters the code and signs in.
+    async fn log_in(&self, text: &str, emulator: &Emulator) -> Outcome {
+        let told = self.folder.join("login.txt");
+        let shown = format!("exec 2> >(tee '{}' >&2)\n{text}", told.display());
+        let person = async {
+            let code = eventually("the command shows a code", SOON, || async { code_in(&told) }).await?;
+            if emulator.decide(&code, &Decision::Approve(SIGNED_IN.to_owned())) { Ok(()) } else { Err(code.into()) }
+        };
+        tokio::try_join!(self.run(&shown), person).map(|_| ())
     }
 
     async fn holds_the_newest_refresh_token(&self, plane: &ControlPlane, emulator: &Emulator) -> Outcome {
@@ -176,6 +180,14 @@ impl Desk {
         assert!(issued.last().is_some_and(|newest| newest.as_bytes() == held), "the Secret holds an old refresh token");
         Ok(())
     }
+}
+
+/// The code that `login` has told a person to enter.
+fn code_in(told: &Path) -> Option<String> {
+    let told = fs::read_to_string(told).ok()?;
+    // What is written in pieces may be read in pieces: the full stop says that the code is all there.
+    let (code, _) = told.split_once("enter the code ")?.1.split_once('.')?;
+    Some(code.to_owned())
 }
 
 fn has_openssl() -> bool {

@@ -123,9 +123,15 @@ const ROWS: [Row; 27] = [
         400,
         "invalid_grant",
         Retry::Looks,
-        "no longer valid. Sign in again and put",
+        "no longer valid. Sign in again with photo-removal-operator login and put",
     ),
-    (&[50076, 50079], 400, "interaction_required", Retry::Looks, "wants the user to sign in in person. Sign in again"),
+    (
+        &[50076, 50079],
+        400,
+        "interaction_required",
+        Retry::Looks,
+        "wants the user to sign in in person. Sign in again with",
+    ),
     (
         &[50057, 50034],
         400,

@@ -62,6 +62,9 @@ async fn a_busy_day(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// The values of a Secret, beside tenant and client.
+type Values<'a> = Vec<(&'static str, &'a str)>;
+
 /// Every other kind of credential, each used once; returns what must not be seen of them.
 async fn every_credential(world: &World) -> Result<Vec<String>> {
     let (tenant, client, secret) = world.credential();
@@ -79,7 +82,7 @@ async fn every_credential(world: &World) -> Result<Vec<String>> {
     world.put_service_account(world.namespace(), "canary", &annotations).await?;
     let both = [pair.certificate.as_str(), &pair.key].concat();
     let password = format!("canary~password~{client}");
-    let rows: [(&str, Vec<(&str, &str)>, Reason); 5] = [
+    let rows: [(&str, Values<'_>, Reason); 5] = [
         ("pem", vec![("AZURE_CLIENT_CERTIFICATE", &both)], Reason::Removed),
         ("pair", vec![("tls.crt", &pair.certificate), ("tls.key", &pair.key)], Reason::Removed),
         ("refresh", vec![("AZURE_REFRESH_TOKEN", &refresh), ("AZURE_CLIENT_SECRET", secret)], Reason::Removed),

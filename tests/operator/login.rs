@@ -149,7 +149,7 @@ async fn each_refusal_is_one_sentence_with_the_way_out() {
 async fn an_unknown_tenant_is_found_out_before_anybody_signs_in() {
     let emulator = microsoft().await;
     let login = Login::start(&emulator, "fabrikam.com", Path::new("/nowhere"), &[]);
-    login.ended().await.failed_with(&["knows no such tenant", "Check --tenant and --cloud.", "AADSTS90002"]);
+    login.ended().await.failed_with(&["knows no such tenant", "Check --tenant-id and --cloud.", "AADSTS90002"]);
 }
 
 #[tokio::test]
@@ -174,10 +174,10 @@ async fn control_c_ends_it_at_once_with_nothing_written() {
 #[test]
 fn whoever_calls_it_wrongly_is_told_in_one_line() {
     for (arguments, expected) in [
-        (&["login"][..], "Missing: --tenant <NAME>, --client-id <GUID>"),
-        (&["login", "--tenant", "contoso.com"], "Missing: --client-id <GUID>"),
-        (&["login", "--tenant", "contoso", "--client-id", CLIENT], "--tenant is \"contoso\""),
-        (&["login", "--tenant", "consumers", "--client-id", CLIENT, "--for", "users"], "--for is \"users\""),
+        (&["login"][..], "Missing: --tenant-id <ID>, --client-id <ID>"),
+        (&["login", "--tenant-id", "contoso.com"], "Missing: --client-id <ID>"),
+        (&["login", "--tenant-id", "contoso", "--client-id", CLIENT], "--tenant-id is \"contoso\""),
+        (&["login", "--tenant-id", "consumers", "--client-id", CLIENT, "--for", "users"], "--for is \"users\""),
     ] {
         let mut program = Command::new(PROGRAM);
         let ended = program.args(arguments).env_remove("AZURE_TENANT_ID").env_remove("AZURE_CLIENT_ID").output();

@@ -9,7 +9,7 @@ const CLIENT: &str = "2F8B1C9E-6D0A-4C53-8A7E-1F5B9D3C7A10";
 
 /// What `login` with these flags means, besides the two that must be there.
 fn login(flags: &[&str]) -> Result<Login, Leave> {
-    let needed = ["--tenant=contoso.com", "--client-id", CLIENT, "--ca-file="];
+    let needed = ["--tenant-id=contoso.com", "--client-id", CLIENT, "--ca-file="];
     match parse(["photo-removal-operator", "login"].iter().chain(&needed).chain(flags))? {
         Command::Login(login) => Ok(*login),
         other => Err(Leave::Refused(format!("{other:?}"))),
@@ -68,12 +68,15 @@ fn every_flag_is_understood() {
 #[test]
 fn a_personal_account_removes_its_own_photo() {
     let consumers = |flags: &[&str]| {
-        let given = ["x", "login", "--tenant=consumers", "--client-id", CLIENT];
+        let given = ["x", "login", "--tenant-id=consumers", "--client-id", CLIENT];
         parse(given.iter().chain(flags))
     };
     let outcome = consumers(&[]);
     assert!(matches!(&outcome, Ok(Command::Login(login)) if login.photos == Photos::OfMe), "{outcome:?}");
-    assert_eq!(refusal(consumers(&["--for=users"])), "--for is \"users\"; it must be me, since --tenant is consumers.");
+    assert_eq!(
+        refusal(consumers(&["--for=users"])),
+        "--for is \"users\"; it must be me, since --tenant-id is consumers."
+    );
 }
 
 #[test]
@@ -97,14 +100,20 @@ fn a_bad_flag_is_refused_in_one_line_that_names_it() {
 }
 
 fn ca_file(flag: &str) -> Result<Command, Leave> {
-    parse(["x", "login", "--tenant=contoso.com", "--client-id", CLIENT, flag])
+    parse(["x", "login", "--tenant-id=contoso.com", "--client-id", CLIENT, flag])
 }
 
 #[test]
 fn who_signs_in_where_must_be_said_well() {
     for (given, reason) in [
-        (["--tenant=con toso", "--client-id", CLIENT], "--tenant is \"con toso\"; it must be well-formed (a tenant is"),
-        (["--tenant=contoso.com", "--client-id", "app"], "--client-id is \"app\"; it must be well-formed (a client id"),
+        (
+            ["--tenant-id=con toso", "--client-id", CLIENT],
+            "--tenant-id is \"con toso\"; it must be well-formed (a tenant is",
+        ),
+        (
+            ["--tenant-id=contoso.com", "--client-id", "app"],
+            "--client-id is \"app\"; it must be well-formed (a client id",
+        ),
     ] {
         let line = refusal(parse(["x", "login"].iter().chain(&given)));
         assert!(line.contains(reason), "{line}");

@@ -178,12 +178,12 @@ impl Verdicts {
 fn how_to_grant(permission: &Permission, who: Who, client: &ClientId) -> String {
     let Permission { name, id, kind, tab } = permission;
     if who == Who::PersonalAccount {
-        return format!("Sign in again and consent to {name}.");
+        return format!("Sign in again (photo-removal-operator login) and consent to {name}.");
     }
     let again = match who {
         Who::Application => "",
         Who::User | Who::PersonalAccount => {
-            "Then sign in again: a refresh token keeps the permissions it was made with.\n"
+            "Then sign in again (photo-removal-operator login): a refresh token keeps the permissions it was made with.\n"
         }
     };
     let client = client.as_str();
@@ -258,7 +258,12 @@ mod tests {
                 "User.ReadWrite ProfilePhoto.ReadWrite.All User.ReadWrite.All",
                 "b4e74841-8e56-480b-be8b-910348b18b4c=Scope",
             ),
-            (Who::PersonalAccount, "me", "User.ReadWrite", "Sign in again and consent to User.ReadWrite."),
+            (
+                Who::PersonalAccount,
+                "me",
+                "User.ReadWrite",
+                "Sign in again (photo-removal-operator login) and consent to User.ReadWrite.",
+            ),
         ] {
             let verdicts = verdicts(who, Some(""));
             let (_, verdict) = verdicts.each().into_iter().find(|(name, _)| *name == kind).unwrap();

@@ -172,7 +172,7 @@ mod tests {
     use crate::cli::{self, Command};
 
     fn order(tenant: &str) -> Login {
-        let arguments = ["x", "login", "--tenant", tenant, "--client-id", "00000000-0000-0000-0000-00000000001e"];
+        let arguments = ["x", "login", "--tenant-id", tenant, "--client-id", "00000000-0000-0000-0000-00000000001e"];
         match cli::parse(arguments.iter().chain(&["--ca-file="])) {
             Ok(Command::Login(login)) => *login,
             other => panic!("{other:?}"),

@@ -16,7 +16,7 @@ pub(super) fn sentence(refusal: &Refusal) -> String {
              https://login.microsoftonline.com/error?code={code}."
         ),
         None => format!(
-            "Microsoft Entra refuses the sign-in ({}). Check --tenant, --client-id and the application's registration.",
+            "Microsoft Entra refuses the sign-in ({}). Check --tenant-id, --client-id and the application's registration.",
             oauth_error(&refusal.error)
         ),
     })
@@ -30,11 +30,11 @@ const fn advice(code: u64) -> Option<&'static str> {
              Authentication in its registration."
         }
         700_016 => {
-            "There is no application with this client id in the tenant. Check --client-id, --tenant and --cloud, or \
+            "There is no application with this client id in the tenant. Check --client-id, --tenant-id and --cloud, or \
              have the tenant's administrator consent to the application."
         }
         90002 | 50059 | 900_021 | 900_023 => {
-            "Microsoft Entra knows no such tenant in this cloud. Check --tenant and --cloud."
+            "Microsoft Entra knows no such tenant in this cloud. Check --tenant-id and --cloud."
         }
         90038 | 900_382 | 900_432 => "The tenant or the application belongs to another national cloud. Check --cloud.",
         70011 | 500_011 => {
@@ -49,10 +49,10 @@ const fn advice(code: u64) -> Option<&'static str> {
             "A conditional access policy of the tenant blocks the sign-in with a code. Have its administrator exempt \
              the user or the application."
         }
-        50020 => "The user who signed in does not belong to the tenant. Sign in as another, or check --tenant.",
+        50020 => "The user who signed in does not belong to the tenant. Sign in as another, or check --tenant-id.",
         50034 | 50057 => "The user who signed in is gone or disabled. Sign in as another.",
         50076 | 50079 => "Microsoft Entra wants more proof of who signs in. Run the command again and give it.",
-        9_002_331 => "The application is for personal accounts only. Use --tenant consumers.",
+        9_002_331 => "The application is for personal accounts only. Use --tenant-id consumers.",
         9_002_332 => {
             "The application is not for personal accounts. Allow them under Authentication in its registration, or \
              name the tenant of an organization."

@@ -125,8 +125,8 @@ fn an_answer_that_says_nothing_is_asked_for_again() {
 fn other_refusals_say_what_to_do_and_repeat_no_text() {
     for (error, codes, expected) in [
         ("invalid_client", &[7_000_218][..], "Allow public client flows"),
-        ("unauthorized_client", &[700_016], "Check --client-id, --tenant"),
-        ("invalid_request", &[90002], "Check --tenant and --cloud. (AADSTS90002)"),
+        ("unauthorized_client", &[700_016], "Check --client-id, --tenant-id"),
+        ("invalid_request", &[90002], "Check --tenant-id and --cloud. (AADSTS90002)"),
         ("invalid_grant", &[7, 65001], "grant the application consent"),
         ("access_denied", &[53003], "A conditional access policy"),
         ("invalid_grant", &[7_000_112], "The application is disabled"),

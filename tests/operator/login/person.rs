@@ -55,7 +55,7 @@ impl Login {
     /// Starts it, with a kubeconfig that may not be there.
     pub(super) fn start(emulator: &Emulator, tenant: &str, kubeconfig: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
-            .args(["login", "--tenant", tenant, "--client-id", CLIENT, "--cloud", &emulator.cloud_flag()])
+            .args(["login", "--tenant-id", tenant, "--client-id", CLIENT, "--cloud", &emulator.cloud_flag()])
             .args(flags)
             .env("KUBECONFIG", kubeconfig)
             .env("NO_PROXY", "127.0.0.1")
