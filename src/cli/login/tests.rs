@@ -124,7 +124,7 @@ fn who_signs_in_where_must_be_said_well() {
 fn help_fits_eighty_columns() {
     let asked = Program::command().term_width(80).try_get_matches_from(["photo-removal-operator", "login", "--help"]);
     let help = asked.map_or_else(|help| help.to_string(), |_| String::new());
-    assert!(help.contains("--client-id <GUID>") && help.contains("[default: graph-user]"), "{help}");
+    assert!(help.contains("--client-id <ID>") && help.contains("[default: graph-user]"), "{help}");
     let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
     assert!(wide.is_empty(), "{wide:#?}");
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`ControlPlane`] starts a plane of its own; [`shared`] lends the one that all tests of a binary use, each in its own namespace.
 //! - [`ApiFaults`] stands between a client and a plane and makes the API server fail in chosen ways.
+//! - [`InspectingProxy`] lets programs find the emulator under Microsoft's own host names.
 //! - [`World`] puts the operator, Microsoft's side and a plane together.
 //! - [`chart`] renders the Helm chart.
 //! - [`eventually`] waits for a condition; nothing here or in the tests sleeps and hopes.
@@ -23,6 +24,7 @@ mod flags;
 mod kubeconfig;
 mod kubectl;
 mod plane;
+mod proxy;
 mod supervisor;
 mod wait;
 mod world;
@@ -34,5 +36,6 @@ pub use error::{Error, Result};
 pub use faults::{ApiFaults, Fault, Injected, Matcher, Seen};
 pub use kubectl::Output;
 pub use plane::{ControlPlane, Options, shared};
+pub use proxy::InspectingProxy;
 pub use wait::{Sight, eventually};
 pub use world::{Builder, OPERATOR_RULES, Rule, SECRET, SOON, SecretData, World};

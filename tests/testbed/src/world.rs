@@ -26,6 +26,7 @@ use tokio::sync::Mutex;
 use crate::error::{Context, Result};
 use crate::faults::ApiFaults;
 use crate::plane::{ControlPlane, shared};
+use crate::proxy::InspectingProxy;
 use crate::world::running::Running;
 
 pub use access::{OPERATOR_RULES, Rule};
@@ -45,6 +46,7 @@ pub struct Builder {
     watching: Watching,
     definition: Definition,
     way: Way,
+    names: Names,
     program: Option<PathBuf>,
     environment: Vec<(String, String)>,
     rules: Vec<Rule>,
@@ -76,11 +78,20 @@ enum Way {
     Faulty,
 }
 
+/// Under which host names the operator finds Microsoft's side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Loopback,
+    /// Microsoft's own, through a proxy.
+    Microsofts,
+}
+
 /// A control plane, Microsoft's side and the operator. All of it ends when this is dropped.
 pub struct World {
     // In the order in which they must go: the operator first, the plane last.
     operator: Mutex<Option<Running>>,
     api: Option<ApiFaults>,
+    _proxy: Option<InspectingProxy>,
     emulator: Emulator,
     client: Client,
     tenant: String,
@@ -137,6 +148,7 @@ impl World {
             watching: Watching::Own,
             definition: Definition::Installed,
             way: Way::Direct,
+            names: Names::Loopback,
             program: None,
             environment: Vec::new(),
             rules: OPERATOR_RULES.to_vec(),
@@ -229,6 +241,14 @@ impl Builder {
         self
     }
 
+    /// The operator, which must be a program, finds Microsoft's side under Microsoft's own host names, through an
+    /// [`InspectingProxy`]; else at the emulator's own addresses, by its flags.
+    #[must_use]
+    pub const fn behind_a_proxy(mut self) -> Self {
+        self.names = Names::Microsofts;
+        self
+    }
+
     /// The operator is this program, as a process of its own; else it runs inside this process.
     #[must_use]
     pub fn program(mut self, file: impl Into<PathBuf>) -> Self {
@@ -306,15 +326,28 @@ impl Builder {
             Way::Faulty => Some(plane.faults_as(&kubeconfig).await?),
         };
         let mut config = self.config;
-        config.clouds = clouds(&emulator);
-        config.clouds.retain(|row| self.clouds.iter().all(|other| other.cloud != row.cloud));
-        config.clouds.extend(self.clouds);
+        let mut environment = self.environment;
+        let proxy = match self.names {
+            Names::Loopback => {
+                config.clouds = clouds(&emulator);
+                config.clouds.retain(|row| self.clouds.iter().all(|other| other.cloud != row.cloud));
+                config.clouds.extend(self.clouds);
+                None
+            }
+            Names::Microsofts => {
+                let proxy = InspectingProxy::start(&emulator, plane.folder()).await?;
+                let authority = proxy.authority().display().to_string();
+                environment.extend([("HTTPS_PROXY", proxy.url()), ("PHOTO_REMOVAL_CA_FILE", authority)].map(variable));
+                Some(proxy)
+            }
+        };
         if self.watching == Watching::Own {
             config.namespaces.clone_from(&namespaces);
         }
         let world = World {
             operator: Mutex::new(None),
             api,
+            _proxy: proxy,
             emulator,
             client,
             tenant,
@@ -323,7 +356,7 @@ impl Builder {
             namespaces,
             kubeconfig,
             program: self.program,
-            environment: self.environment,
+            environment,
             config,
             plane,
         };
@@ -352,6 +385,10 @@ fn clouds(emulator: &Emulator) -> Vec<CloudOverride> {
     [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China]
         .map(|cloud| CloudOverride { cloud, sign_in: emulator.sign_in_url(), graph: emulator.graph_url() })
         .to_vec()
+}
+
+fn variable((name, value): (&str, String)) -> (String, String) {
+    (name.to_owned(), value)
 }
 
 fn unique() -> String {
