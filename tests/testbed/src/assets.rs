@@ -1,4 +1,4 @@
-//! Where the programs come from: a given folder, or built from their published Go modules.
+//! Where the programs come from: a given folder, or built from what is published: Go modules, and packages for Python.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -18,6 +18,11 @@ pub const DEFAULT_KUBERNETES: &str = "1.35";
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
 const CONTROL_PLANE: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
+
+const GO: Tool = Tool { name: "Go", program: "go", question: "version", from: "https://go.dev/dl" };
+
+const PYTHON: Tool =
+    Tool { name: "Python 3", program: "python3", question: "--version", from: "https://www.python.org/downloads" };
 
 /// Folders that this process has asked for already: asking the script costs some tenths of a second.
 /// Held while a build runs, so the tests of one binary wait for one build instead of each starting its own.
@@ -44,6 +49,7 @@ pub fn assets_of(minor: &str) -> Result<PathBuf> {
     }
     built(&Build {
         what: format!("control plane for Kubernetes {minor}"),
+        needs: GO,
         script: tests_folder().join("controlplane").join("build"),
         version: Some(minor),
         otherwise: ", or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl",
@@ -58,11 +64,29 @@ pub fn assets_of(minor: &str) -> Result<PathBuf> {
 pub fn helm() -> Result<PathBuf> {
     let folder = built(&Build {
         what: "Helm".to_owned(),
+        needs: GO,
         script: tests_folder().join("helm").join("build"),
         version: None,
         otherwise: "",
     })?;
     Ok(folder.join("helm"))
+}
+
+/// A Python program that finds Microsoft's own SDKs, installed at the versions pinned in `tests/parity`. Blocks as
+/// [`assets_of`] does, for seconds.
+///
+/// # Errors
+///
+/// One sentence: Python is not there, or they could not be installed.
+pub fn python_with_sdks() -> Result<PathBuf> {
+    let folder = built(&Build {
+        what: "virtual environment with Microsoft's SDKs for Python".to_owned(),
+        needs: PYTHON,
+        script: tests_folder().join("parity").join("build"),
+        version: None,
+        otherwise: "",
+    })?;
+    Ok(folder.join("bin").join("python"))
 }
 
 /// The folder `tests` of the repository.
@@ -83,13 +107,24 @@ fn given(folder: PathBuf) -> Result<PathBuf> {
     )))
 }
 
+/// A program that must be there.
+#[derive(Clone, Copy)]
+struct Tool {
+    name: &'static str,
+    program: &'static str,
+    /// What makes it say its version and end well.
+    question: &'static str,
+    from: &'static str,
+}
+
 /// One build script and how to speak of it.
 struct Build<'a> {
     what: String,
+    needs: Tool,
     script: PathBuf,
     /// Kubernetes' minor, for the script that builds several.
     version: Option<&'a str>,
-    /// What else may be done where Go is missing.
+    /// What else may be done where the tool is missing.
     otherwise: &'static str,
 }
 
@@ -98,19 +133,20 @@ fn built(build: &Build<'_>) -> Result<PathBuf> {
     if let Some(folder) = folders.get(&build.what) {
         return Ok(folder.clone());
     }
-    need_go(build)?;
+    need_tool(build)?;
     let folder = run(build)?;
     folders.insert(build.what.clone(), folder.clone());
     Ok(folder)
 }
 
-fn need_go(build: &Build<'_>) -> Result<()> {
-    let found = Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+fn need_tool(build: &Build<'_>) -> Result<()> {
+    let Tool { name, program, question, from } = build.needs;
+    let found = Command::new(program).arg(question).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
         return Ok(());
     }
     Err(Error::new(format!(
-        "Go is needed to build the {} for the tests: install it (https://go.dev/dl){}.",
+        "{name} is needed to build the {} for the tests: install it ({from}){}.",
         build.what, build.otherwise,
     )))
 }
