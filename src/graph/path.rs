@@ -34,6 +34,9 @@ fn under(root: &Url, target: &Target, tail: &[&str]) -> Url {
         };
         segments.extend(tail);
     }
+    // The URL library leaves a caret as it is, which is no character of a URL (https://github.com/servo/rust-url/issues/1140).
+    let path = url.path().replace('^', "%5E");
+    url.set_path(&path);
     url
 }
 
@@ -65,6 +68,8 @@ mod tests {
             ("$x@contoso.com", "users('$x@contoso.com')"),
             ("$o'h#a@contoso.com", "users('$o''h%23a@contoso.com')"),
             ("a$x@contoso.com", "users/a$x@contoso.com"),
+            ("a^b#c@contoso.com", "users/a%5Eb%23c@contoso.com"),
+            ("$a^b@contoso.com", "users('$a%5Eb@contoso.com')"),
         ] {
             let root = Url::parse("https://graph.microsoft.com").unwrap();
             let expected = format!("https://graph.microsoft.com/v1.0/{segment}/photo/$value");

@@ -41,7 +41,7 @@ const SKEW: &str = "Microsoft gives ten minutes as the most. Ours begin five min
 
 const STARTS_WITH_DOLLAR: &[&str] = &["dollar-first", "dollar-and-quote"];
 
-pub(crate) const MEANT: [Meant; 36] = [
+pub(crate) const MEANT: [Meant; 35] = [
     meant(
         Discovery,
         "sent",
@@ -118,14 +118,6 @@ pub(crate) const MEANT: [Meant; 36] = [
     meant(Delete, "written '", This("%27"), This("'"), PLAIN),
     meant(Delete, "written !", This("%21"), This("!"), PLAIN),
     meant(Delete, "written $", This("%24"), This("$"), PLAIN),
-    meant(
-        Delete,
-        "written ^",
-        This("%5E"),
-        This("^"),
-        "RFC 3986 has no place for it as it is. The URL library leaves it, as the URL standard once did \
-         (https://github.com/servo/rust-url/issues/1140).",
-    ),
     only(
         &["dollar-first"],
         meant(
