@@ -20,9 +20,9 @@ pub enum Reason {
     GraphUnavailable,
     /// The same of Microsoft Entra's token endpoint.
     SignInUnavailable,
-    /// The Secret is not there (yet).
+    /// The Secret or ServiceAccount is not there (yet), or the operator may not use it.
     CredentialNotFound,
-    /// The Secret cannot be used, or Entra or Graph refuse what it holds.
+    /// What is there cannot be used, or Entra or Graph refuse it.
     CredentialInvalid,
     /// Graph answered 403: a permission is missing.
     PermissionDenied,

@@ -9,7 +9,6 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 use zeroize::Zeroize;
 
 use super::CallError;
@@ -57,25 +56,33 @@ pub async fn read_secret(client: &Client, namespace: &str, name: &str) -> Result
     Ok(found.map(SecretContent::from))
 }
 
-/// Puts one value into the Secret, unless somebody wrote to it since `version`; everything else stays. Returns the
-/// version that it has now.
+/// Puts one value into the Secret, unless somebody wrote to it since `version`; everything else stays. Returns what it
+/// holds then.
 ///
 /// # Errors
-/// As [`read_secret`]; a 409 says that somebody was there first.
+/// As [`read_secret`]; a 409 says that somebody was there first, a 422 that the Secret cannot be changed.
 pub async fn put_value(
     client: &Client,
     namespace: &str,
     name: &str,
     version: &str,
     (key, value): (&str, &SecretString),
-) -> Result<String, CallError> {
-    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+) -> Result<SecretContent, CallError> {
     let value = ByteString(value.expose_secret().as_bytes().to_vec());
-    let patch = json!({"metadata": {"resourceVersion": version}, "data": {key: value}});
-    let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
-    let call = api.patch(name, &parameters, &patch);
-    let written = within("writing the new refresh token into the Secret", call).await?;
-    Ok(SecretContent::from(written).resource_version.clone())
+    let mut secret = Secret {
+        metadata: ObjectMeta { resource_version: Some(version.to_owned()), ..ObjectMeta::default() },
+        data: Some(BTreeMap::from([(key.to_owned(), value)])),
+        ..Secret::default()
+    };
+    let api = Api::<Secret>::namespaced(client.clone(), namespace);
+    let (what, parameters) = ("writing the new refresh token into the Secret", PatchParams::default());
+    let written = within(what, api.patch(name, &parameters, &Patch::Merge(&secret))).await;
+    wipe(&mut secret);
+    written.map(SecretContent::from)
+}
+
+fn wipe(secret: &mut Secret) {
+    secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
 }
 
 /// Whether a write is meant.
@@ -112,6 +119,6 @@ pub async fn apply_values(
     };
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let written = within("writing the Secret", api.patch(name, &parameters, &Patch::Apply(&secret))).await;
-    secret.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
+    wipe(&mut secret);
     written.map(SecretContent::from)
 }

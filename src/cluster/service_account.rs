@@ -60,5 +60,6 @@ pub async fn request_token(
     let what = "requesting a token of the ServiceAccount";
     let parameters = PostParams::default();
     let made = within(what, api.create_token_request(name, &parameters, &request)).await?;
-    Ok(SecretString::from(made.status.map(|status| status.token).unwrap_or_default()))
+    let token = made.status.map(|status| status.token).filter(|token| !token.is_empty());
+    token.map(SecretString::from).ok_or(CallError::Unreadable { what, place: "no token in it".to_owned() })
 }

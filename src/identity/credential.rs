@@ -123,6 +123,30 @@ impl Credential {
         Self { tenant, client, proof, refresh_token: Some(refresh_token) }
     }
 
+    /// Whether both sign in as the same, with the same. Says nothing of tokens of a ServiceAccount.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        let proof = match (&self.proof, &other.proof) {
+            (Proof::Public, Proof::Public) => true,
+            (Proof::ClientSecret(one), Proof::ClientSecret(other)) => same(one, other),
+            (Proof::Certificate(one), Proof::Certificate(other)) => one.thumbprint() == other.thumbprint(),
+            (Proof::ServiceAccount(one), Proof::ServiceAccount(other)) => one == other,
+            _ => false,
+        };
+        let refresh_token = match (&self.refresh_token, &other.refresh_token) {
+            (Some(one), Some(other)) => same(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        proof && refresh_token && self.tenant == other.tenant && self.client == other.client
+    }
+
+    /// Whether that refresh token could be read again from a Secret.
+    #[must_use]
+    pub fn takes_refresh_token(token: &SecretString) -> bool {
+        token.expose_secret().len() <= LONGEST
+    }
+
     /// The same credential with a token of its ServiceAccount.
     #[must_use]
     pub fn proven_by(&self, token: SecretString) -> Self {

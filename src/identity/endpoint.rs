@@ -29,7 +29,8 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// The room for a form, in bytes: a client secret and a refresh token of the longest kind, every character escaped.
 const LONGEST_FORM: usize = 128 * 1024;
 
-/// How far the clocks of whoever issued a certificate and of this machine may be apart without anybody being told.
+/// How far ahead of this machine's clock a certificate's beginning may lie and still be tried: Entra, whose clock counts,
+/// has the last word.
 const SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// The client of Microsoft Entra's token endpoint. Cheap to clone. Keeps no token.

@@ -52,6 +52,12 @@ pub enum SignInError {
 }
 
 impl SignInError {
+    /// Whether it counts as [`SignInError::Unavailable`] for some time.
+    #[must_use]
+    pub fn is_tolerated(&self) -> bool {
+        matches!(self, Self::Refused { tolerated, .. } if !tolerated.is_zero())
+    }
+
     /// Whether only a change of the credential, or in Entra, helps. `failing_for`: how long this version of the
     /// credential has now failed in a row; zero the first time.
     #[must_use]
@@ -159,7 +165,7 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secre
 fn perhaps_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(match value {
-        Value::String(text) if fits(&text) => Some(SecretString::from(text)),
+        Value::String(text) => Some(SecretString::from(text)).filter(|token| fits(token.expose_secret())),
         _ => None,
     })
 }
@@ -236,10 +242,10 @@ fn unknown(refusal: &Refusal) -> String {
     match refusal.error_codes.first() {
         Some(code) => format!(
             "Microsoft Entra refuses the sign-in (AADSTS{code}). Look the number up at \
-             https://login.microsoftonline.com/error?code={code} and correct the Secret or the application."
+             https://login.microsoftonline.com/error?code={code} and correct the credential or the application."
         ),
         None => format!(
-            "Microsoft Entra refuses the sign-in ({}). Check the Secret and the application's registration.",
+            "Microsoft Entra refuses the sign-in ({}). Check the credential and the application's registration.",
             oauth_error(&refusal.error)
         ),
     }

@@ -68,11 +68,11 @@ pub(super) fn denied(target: &TargetSpec, delegated: bool) -> String {
         }
         (Kind::User, true) => {
             "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or User.ReadWrite.All), and see \
-             that whoever signed in is a User, People or Global Administrator of the whole tenant"
+             that whoever signed in is a User, People or Global Administrator of the whole tenant, and sign in again"
         }
         (Kind::Group, true) => {
             "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or Group.ReadWrite.All), and see \
-             that whoever signed in owns the group or administers groups"
+             that whoever signed in owns the group or administers groups, and sign in again"
         }
         (Kind::Me, _) => {
             "Grant the application the delegated permission User.ReadWrite (or ProfilePhoto.ReadWrite.All) and sign in \

@@ -1,21 +1,30 @@
 //! One try: the DELETE, a second one if the token was refused, and the question whether the target exists.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::context::Context;
+use tokio::time::timeout;
+
+use super::context::{Context, seen};
 use super::session::Session;
 use crate::api::{Reason, Removal, Target};
 use crate::clock::{self, Stopwatch};
 use crate::cluster::ObjectRef;
 use crate::graph::{Answer, Existence, Reading, judge, judge_existence};
-use crate::lifecycle::{Attempt, Brought, Trouble, Verdict};
+use crate::lifecycle::{Attempt, Brought, Step, Trouble, Verdict, decide};
 use crate::metrics;
 use crate::pacing::Permit;
 use crate::wire::Failure;
 
+/// How long a try holds its slot while another token is fetched: for a token of the ServiceAccount, the sign-in and the
+/// write of a new refresh token, each with its own deadline.
+const RENEWAL: Duration = Duration::from_secs(100);
+
 /// One try for one removal, which holds a slot.
 pub(super) struct Try<'a> {
     pub(super) context: &'a Context,
+    pub(super) who: &'a ObjectRef,
+    pub(super) uid: &'a str,
     pub(super) removal: &'a Removal,
     pub(super) permit: &'a Permit<ObjectRef>,
 }
@@ -34,19 +43,19 @@ impl Try<'_> {
     pub(super) async fn make(&self, session: Arc<Session>) -> Brought {
         let mut received = 0;
         let (attempt, found) = self.delete(&session, &mut received).await;
-        let renewed = match found {
+        let credentials = &self.context.credentials;
+        let renewal = match found {
             Found::Verdict(verdict) => return Brought::Answer(attempt, verdict),
-            Found::Unauthorized => self.context.credentials.renewed(&session).await,
-            Found::Forbidden => match self.context.credentials.renewed_for_denial(&session).await {
-                Some(renewed) => renewed,
-                None => return Brought::Answer(attempt, Verdict::PermissionDenied),
-            },
+            Found::Unauthorized => timeout(RENEWAL, credentials.renewed(&session)).await.map(Some),
+            Found::Forbidden => timeout(RENEWAL, credentials.renewed_for_denial(&session)).await,
         };
-        let session = match renewed {
-            Ok(session) => session,
-            Err(trouble) => return Brought::Refusal(attempt, trouble),
+        let session = match renewal {
+            Ok(Some(Ok(session))) => session,
+            Ok(Some(Err(trouble))) => return Brought::Refusal(attempt, trouble),
+            Ok(None) => return Brought::Answer(attempt, Verdict::PermissionDenied),
+            Err(_) => return Brought::Answer(attempt, Verdict::Unavailable),
         };
-        if !self.permit.may_send() {
+        if !self.permit.may_send() || !self.is_still_wanted().await {
             return Brought::Answer(attempt, Verdict::Unavailable);
         }
         let (attempt, found) = self.delete(&session, &mut received).await;
@@ -59,6 +68,16 @@ impl Try<'_> {
                 Brought::Refusal(attempt, trouble)
             }
         }
+    }
+
+    /// Signing in anew takes its time, in which the object may have been deleted, suspended or edited.
+    async fn is_still_wanted(&self) -> bool {
+        if self.context.shutdown.is_cancelled() {
+            return false;
+        }
+        let Ok(Some(live)) = self.context.removals.read(self.who).await else { return false };
+        let Ok(object) = &live.object else { return false };
+        live.is(self.uid) && matches!(decide(&seen(object), clock::now()), Step::Remove(now) if now == *self.removal)
     }
 
     async fn delete(&self, session: &Session, received: &mut u32) -> (Attempt, Found) {
@@ -192,6 +211,6 @@ fn whole_seconds(duration: std::time::Duration) -> i64 {
 fn refused_by_graph() -> Trouble {
     let message = "Microsoft Graph refuses the access token that Microsoft Entra issued for this credential. Check \
                    that the application belongs to the tenant and to the cloud of spec.cloud; the operator looks again \
-                   when the Secret changes, and by itself ever less often.";
+                   when the credential changes, and by itself ever less often.";
     Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
 }

@@ -49,14 +49,13 @@ impl Credentials {
         Self { shared: Arc::new(Shared { means, holders, desks: Mutex::default(), changed: Notify::new() }) }
     }
 
-    /// The credential, if it is signed in, and, where that is needed, a user's. Otherwise the object is woken when that
-    /// changes.
-    pub(super) fn ask(&self, source: &Source, who: &ObjectRef, needs_user: bool) -> View {
+    /// The credential, if it is signed in. Otherwise the object is woken when that changes.
+    pub(super) fn ask(&self, source: &Source, who: &ObjectRef) -> View {
         let mut desks = self.shared.lock();
         // With another credential it does not wait for the old one any more.
         desks.iter_mut().filter(|(other, _)| *other != source).for_each(|(_, desk)| desk.forget(who));
         let desk = desks.entry(source.clone()).or_default();
-        let view = desk.ask(who, needs_user, clock::now());
+        let view = desk.ask(who, clock::now());
         self.serve_if_wanted(desk, source);
         view
     }
@@ -66,7 +65,8 @@ impl Credentials {
     /// # Errors
     /// When no other token is to be had.
     pub(super) async fn renewed(&self, session: &Arc<Session>) -> Result<Arc<Session>, Trouble> {
-        self.shared.at(&session.source, |desk| desk.drop_token(session));
+        let woken = self.shared.at(&session.source, |desk| desk.drop_token(session, clock::now()));
+        self.shared.wake(woken);
         loop {
             // Registered before the look, so that no change between the two is missed.
             let changed = self.shared.changed.notified();
@@ -172,7 +172,11 @@ impl Shared {
         let credential = match self.holders.prove(source, &content.credential).await {
             Proven::Ready(credential) => credential,
             Proven::Missing(trouble) => return self.take_in(source, Reading::Missing(trouble)),
-            Proven::Failed => return self.at(source, |desk| desk.no_proof(clock::now())),
+            Proven::Refused(trouble) => {
+                let woken = self.at(source, |desk| desk.lacked_proof(trouble, &self.means.rhythm, clock::now()));
+                return self.wake(woken);
+            }
+            Proven::Failed => return self.at(source, |desk| desk.found_no_way(clock::now())),
         };
         let endpoints = self.means.clouds.endpoints(source.cloud);
         let woken = match self.means.sign_in.redeem(&credential, endpoints, clock::now()).await {
@@ -195,8 +199,8 @@ impl Shared {
     async fn keep(&self, source: &Source, content: Content, token: SecretString) -> Option<String> {
         match self.holders.keep(source, content, token).await {
             Kept::Written(content) => self.at(source, |desk| desk.rewritten(content)),
-            Kept::Outdated => self.at(source, |desk| desk.is_outdated(clock::now())),
-            Kept::Forbidden(notice) => return Some(notice),
+            Kept::Outrun => self.at(source, |desk| desk.was_outrun(clock::now())),
+            Kept::Refused(notice) => return Some(notice),
             Kept::Unchanged | Kept::Failed => {}
         }
         None

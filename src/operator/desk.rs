@@ -1,7 +1,7 @@
 //! What is known of one credential, and what to find out next. Pure: [`Credentials`](super::credentials::Credentials)
 //! runs the errands.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,8 +56,8 @@ pub(super) enum Errand {
 pub(super) enum Reading {
     /// There is none, or the operator may not read it.
     Missing(Trouble),
-    /// It is there. `follows`: its version before, if the operator itself made this one of it.
-    Found { version: Version, credential: Result<Credential, Trouble>, follows: Option<String> },
+    /// It is there. `ours`: what changed since the version that the caller knows is the operator's own writing.
+    Found { version: Version, credential: Result<Credential, Trouble>, ours: bool },
     /// It is there, and the same as before.
     Unchanged,
     /// The API server failed; nothing is known.
@@ -79,15 +79,6 @@ pub(super) struct Content {
     pub(super) credential: Arc<Credential>,
 }
 
-/// An object that is to be woken when the view changes.
-#[derive(Clone, Copy)]
-struct Waiter {
-    /// Only a credential of a user helps it.
-    needs_user: bool,
-    /// It knows that this credential is none.
-    told: bool,
-}
-
 /// One credential.
 #[derive(Default)]
 pub(super) struct Desk {
@@ -95,60 +86,41 @@ pub(super) struct Desk {
     content: Option<(Version, Result<Arc<Credential>, Trouble>)>,
     session: Option<Arc<Session>>,
     trouble: Option<Trouble>,
+    /// Why the token in use could not be renewed.
+    latent: Option<Trouble>,
     /// Until then, nobody needs to read it again before using the session.
     trusted_until: Option<Timestamp>,
     read_due: Option<Timestamp>,
-    /// Sign-ins that failed in a row, and when they began to.
+    /// Sign-ins that failed in a row for one reason, and when they began to for one that may pass.
     failures: u32,
     failing_since: Option<Timestamp>,
     sign_in_due: Option<Timestamp>,
     /// How often in a row Graph refused what Entra gave.
     refusals: u32,
     denial_renewed: Option<Timestamp>,
-    waiting: HashMap<ObjectRef, Waiter>,
+    /// Objects that are to be woken when the view changes.
+    waiting: HashSet<ObjectRef>,
     /// Errands are being run.
     pub(super) served: bool,
 }
 
 impl Desk {
     /// What an object is told now. Unless that is a session, it waits here.
-    pub(super) fn ask(&mut self, who: &ObjectRef, needs_user: bool, now: Timestamp) -> View {
-        let trusted = self.trusted_until.is_some_and(|until| until > now);
-        let told = trusted && needs_user && self.has_no_user();
-        let view = if told { View::Trouble(no_user()) } else { self.view(now) };
+    pub(super) fn ask(&mut self, who: &ObjectRef, now: Timestamp) -> View {
+        let view = self.view(now);
         if matches!(view, View::Ready(_)) {
             self.waiting.remove(who);
         } else {
-            self.waiting.insert(who.clone(), Waiter { needs_user, told });
+            self.waiting.insert(who.clone());
         }
         view
     }
 
-    /// Whether the application signs in as itself.
-    fn has_no_user(&self) -> bool {
-        matches!(&self.content, Some((_, Ok(credential))) if !credential.is_delegated())
-    }
-
-    /// Whether what is signed in, or would be, does not help that one.
-    fn is_misfit(&self, waiter: Waiter) -> bool {
-        waiter.needs_user && self.has_no_user()
-    }
-
-    /// Whether signing in helps anybody.
-    fn is_wanted(&self) -> bool {
-        self.waiting.is_empty() || self.waiting.values().any(|waiter| !self.is_misfit(*waiter))
-    }
-
-    /// Whether nobody waits for news.
-    fn all_are_served(&self, now: Timestamp) -> bool {
-        let ready = matches!(self.view(now), View::Ready(_));
-        self.waiting.values().all(|waiter| ready && !self.is_misfit(*waiter))
-    }
-
     fn view(&self, now: Timestamp) -> View {
         let trusted = self.trusted_until.is_some_and(|until| until > now);
-        match (&self.session, &self.trouble) {
-            (Some(session), _) if trusted && session.token.expires_at() > now => View::Ready(Arc::clone(session)),
+        let session = self.session.as_ref().filter(|session| session.token.expires_at() > now);
+        match (session, self.trouble.as_ref().or(self.latent.as_ref())) {
+            (Some(session), _) if trusted => View::Ready(Arc::clone(session)),
             // A trouble that nobody has looked after for a while may be over.
             (None, Some(trouble)) if self.served => View::Trouble(trouble.clone()),
             _ => View::Coming,
@@ -176,12 +148,11 @@ impl Desk {
         }
         if let Some((version, Ok(credential))) = &self.content
             && self.needs_token(now)
-            && self.is_wanted()
             && self.sign_in_due.is_none_or(|due| due <= now)
         {
             return Errand::SignIn(Content { version: version.clone(), credential: Arc::clone(credential) });
         }
-        if self.all_are_served(now) {
+        if self.waiting.is_empty() || matches!(self.view(now), View::Ready(_)) {
             return Errand::Close;
         }
         let next = [self.read_due, self.sign_in_due].into_iter().flatten().filter(|due| *due > now).min();
@@ -212,15 +183,13 @@ impl Desk {
                 return self.tell(Some(trouble));
             }
             Reading::Unchanged => self.trusted_until = Some(later(now, rhythm.recheck)),
-            Reading::Found { version, credential, follows } => {
+            Reading::Found { version, credential, ours } => {
                 self.trusted_until = Some(later(now, rhythm.recheck));
-                let known = self.content.as_ref().map(|(known, _)| known.name.as_str());
-                if known != Some(version.name.as_str()) {
-                    if known.is_none() || known != follows.as_deref() {
-                        self.start_over();
-                    }
-                    self.content = Some((version, credential.map(Arc::new)));
+                let known = self.known().is_some_and(|known| known == version.name);
+                if !known && !ours && !self.is_served_by(credential.as_ref().ok()) {
+                    self.start_over();
                 }
+                self.content = Some((version, credential.map(Arc::new)));
             }
         }
         // With a session in use it is read ahead of time, so that nobody waits for it.
@@ -231,8 +200,16 @@ impl Desk {
                 let trouble = trouble.clone();
                 self.tell(Some(trouble))
             }
-            _ if self.session.is_some() => self.tell(None),
-            _ => self.misfits(),
+            _ if matches!(self.view(now), View::Ready(_)) => self.tell(None),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the session came of just that credential, so that somebody changed something else.
+    fn is_served_by(&self, credential: Option<&Credential>) -> bool {
+        match (&self.session, &self.content, credential) {
+            (Some(_), Some((_, Ok(known))), Some(credential)) => known.is_same(credential),
+            _ => false,
         }
     }
 
@@ -241,26 +218,27 @@ impl Desk {
         self.content = Some((content.version, Ok(content.credential)));
     }
 
-    /// Somebody else wrote to the Secret since.
-    pub(super) fn is_outdated(&mut self, now: Timestamp) {
-        self.read_due = Some(now);
+    /// Somebody else wrote to the Secret since: nothing is done with it before it is read again.
+    pub(super) fn was_outrun(&mut self, now: Timestamp) {
+        (self.read_due, self.trusted_until) = (Some(now), None);
     }
 
-    /// The API server gave no token of the ServiceAccount to sign in with.
-    pub(super) fn no_proof(&mut self, now: Timestamp) {
+    /// There is nothing to sign in with, since the API server gives no token of the `ServiceAccount`; a token that Entra
+    /// gave serves until it ends. Returns whom to wake.
+    pub(super) fn lacked_proof(&mut self, trouble: Trouble, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
+        self.sign_in_due = Some(later(now, rhythm.recheck));
+        self.went_without(trouble, now)
+    }
+
+    /// The API server failed before there was anything to sign in with.
+    pub(super) fn found_no_way(&mut self, now: Timestamp) {
         self.sign_in_due = Some(later(now, READ_AGAIN));
-    }
-
-    /// Those who do not know yet that this credential does not help them.
-    fn misfits(&self) -> Vec<ObjectRef> {
-        let untold = self.waiting.iter().filter(|(_, waiter)| self.is_misfit(**waiter) && !waiter.told);
-        untold.map(|(who, _)| who.clone()).collect()
     }
 
     /// A sign-in succeeded. Returns whom to wake.
     pub(super) fn signed_in(&mut self, session: Session, rhythm: &Rhythm, now: Timestamp) -> Vec<ObjectRef> {
         self.session = Some(Arc::new(session));
-        (self.failures, self.failing_since, self.sign_in_due) = (0, None, None);
+        (self.failures, self.failing_since, self.sign_in_due, self.latent) = (0, None, None, None);
         self.read_due = self.read_due.min(Some(later(now, rhythm.recheck / 2)));
         self.tell(None)
     }
@@ -273,24 +251,38 @@ impl Desk {
         seed: Seed<'_>,
         now: Timestamp,
     ) -> Vec<ObjectRef> {
-        self.failures = self.failures.saturating_add(1);
-        let since = *self.failing_since.get_or_insert(now);
-        let trouble = error.trouble(now.duration_since(since).unsigned_abs());
+        let since = if error.is_tolerated() { Some(*self.failing_since.get_or_insert(now)) } else { None };
+        let trouble = error.trouble(since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs()));
+        // What was learned of an outage says nothing of a refusal, and the other way round.
+        let same = self.latent.as_ref().or(self.trouble.as_ref()).is_some_and(|before| before.reason == trouble.reason);
+        self.failures = if same { self.failures.saturating_add(1) } else { 1 };
         let backoff = if trouble.reason == Reason::SignInUnavailable { rhythm.retries } else { rhythm.looks };
         // The longer one: a Retry-After may say zero, or name a time that has passed.
         let wait = backoff.after(self.failures, seed).max(error.retry_after().unwrap_or_default());
         self.sign_in_due = Some(later(now, wait));
+        self.went_without(trouble, now)
+    }
+
+    /// There is no new token: told at once, or, while the old one serves, kept for when it does not.
+    fn went_without(&mut self, trouble: Trouble, now: Timestamp) -> Vec<ObjectRef> {
         if self.session.as_ref().is_some_and(|session| session.token.expires_at() > now) {
+            self.latent = Some(trouble);
             return Vec::new();
         }
-        self.session = None;
+        (self.session, self.latent) = (None, None);
         self.tell(Some(trouble))
     }
 
-    /// That token is not to be used any more.
-    pub(super) fn drop_token(&mut self, session: &Arc<Session>) {
-        if self.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
-            self.session = None;
+    /// That token is not to be used any more. Returns whom to wake.
+    pub(super) fn drop_token(&mut self, session: &Arc<Session>, now: Timestamp) -> Vec<ObjectRef> {
+        if !self.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
+            return Vec::new();
+        }
+        self.session = None;
+        // Why there is no other one is known already, and asking again is not due.
+        match self.latent.take().filter(|_| self.sign_in_due.is_some_and(|due| due > now)) {
+            Some(trouble) => self.tell(Some(trouble)),
+            None => Vec::new(),
         }
     }
 
@@ -346,19 +338,8 @@ impl Desk {
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, trusted_until, read_due, mut waiting, served, .. } = std::mem::take(self);
-        for waiter in waiting.values_mut() {
-            waiter.told = false;
-        }
+        let Self { trouble, trusted_until, read_due, waiting, served, .. } = std::mem::take(self);
         *self = Self { trouble, trusted_until, read_due, waiting, served, ..Self::default() };
-    }
-
-    /// Whom a session helps: they need not wait any more, and those whom it does not help have yet to be told.
-    fn helped(&mut self) -> Vec<ObjectRef> {
-        let misfits = self.misfits();
-        let no_user = self.has_no_user();
-        let helped = self.waiting.extract_if(|_, waiter| !(waiter.needs_user && no_user));
-        helped.map(|(who, _)| who).chain(misfits).collect()
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.
@@ -366,25 +347,16 @@ impl Desk {
         let news = trouble != self.trouble || trouble.is_none();
         self.trouble = trouble;
         match (&self.trouble, news) {
-            (None, _) => self.helped(),
-            (Some(_), true) => self.waiting.keys().cloned().collect(),
+            (None, _) => self.waiting.drain().collect(),
+            (Some(_), true) => self.waiting.iter().cloned().collect(),
             (Some(_), false) => Vec::new(),
         }
     }
-}
-
-/// What an object of the target `me` is told if no user signed in.
-fn no_user() -> Trouble {
-    let message = "The target me is the user who signed in, and with this credential the application signs in as itself. \
-                   Put AZURE_REFRESH_TOKEN, which photo-removal-operator login prints, into the Secret.";
-    Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-#[cfg(test)]
-mod laws;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,15 @@
 //! What holds credentials on the API server: Secrets and service accounts, tokens in the name of the latter, and the one
 //! value that is written back.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex as Gate;
 use tokio::task::spawn_blocking;
 
 use super::desk::{Content, Reading, Version};
@@ -22,18 +24,44 @@ use crate::lifecycle::Trouble;
 /// (<https://learn.microsoft.com/entra/identity-platform/refresh-tokens>).
 const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
+/// How many of its own versions of a Secret the operator remembers: more than are written between two looks of whoever
+/// shares the Secret.
+const REMEMBERED: usize = 32;
+
+/// How many opened Secrets may be worked on at a time. What opens a certificate may take a second by design, and whoever
+/// writes many of them must not keep the others waiting: each namespace has one of these.
+const OPENERS: usize = 16;
+
 /// Reads what holds credentials, and remembers what it wrote.
 pub(super) struct Holders {
     client: Client,
-    /// By namespace and name of a Secret: the version that the operator made, and the one that it made it of.
-    written: Mutex<HashMap<(String, String), (String, String)>>,
+    openers: [Gate<()>; OPENERS],
+    written: Mutex<HashMap<SecretName, Written>>,
+}
+
+/// A Secret, anywhere in the cluster.
+#[derive(PartialEq, Eq, Hash)]
+struct SecretName {
+    namespace: String,
+    name: String,
+}
+
+/// What the operator wrote into a Secret, and nobody else in between.
+#[derive(Default)]
+struct Written {
+    /// The first is the one that it found, the last the one that it made last.
+    versions: VecDeque<String>,
+    /// The refresh tokens that it replaced.
+    replaced: VecDeque<SecretString>,
 }
 
 /// A credential with all that it needs to sign in.
 pub(super) enum Proven {
     Ready(Arc<Credential>),
-    /// The ServiceAccount is gone, or the operator may not ask for its tokens.
+    /// The ServiceAccount is gone.
     Missing(Trouble),
+    /// The API server gives no token of the ServiceAccount.
+    Refused(Trouble),
     /// The API server failed.
     Failed,
 }
@@ -44,16 +72,16 @@ pub(super) enum Kept {
     /// It is the old one.
     Unchanged,
     /// Somebody else wrote to the Secret in the meantime, and what they wrote wins.
-    Outdated,
-    /// The operator may not write; what people should be told.
-    Forbidden(String),
+    Outrun,
+    /// The Secret does not take it; what people should be told.
+    Refused(String),
     /// The API server failed. The old one serves on, and the next sign-in brings another new one.
     Failed,
 }
 
 impl Holders {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, written: Mutex::default() }
+        Self { client, openers: Default::default(), written: Mutex::default() }
     }
 
     /// Reads what holds the credential. `known`: the version that the caller knows already.
@@ -64,8 +92,15 @@ impl Holders {
             Holder::ServiceAccount(name) => self.read_service_account(source, name, known).await,
         };
         match found {
+            Ok(Some(Reading::Found { version, credential, ours })) => {
+                let credential = credential.and_then(|credential| suited(credential, source));
+                Reading::Found { version, credential, ours }
+            }
             Ok(Some(reading)) => reading,
-            Ok(None) => Reading::Missing(missing(holder)),
+            Ok(None) => {
+                self.lock().remove(&SecretName::of(source));
+                Reading::Missing(missing(source))
+            }
             Err(error) if error.code() == Some(403) => Reading::Missing(may_not_read(holder)),
             Err(error) => {
                 log(source, &error);
@@ -86,11 +121,12 @@ impl Holders {
             return Ok(Some(Reading::Unchanged));
         }
         let reference = source.credential.clone();
-        // What opens a certificate may take a second by design, and others have work to do.
-        let parsed = spawn_blocking(move || Credential::from_secret(&content.data, &reference)).await;
-        let follows = self.made_of(source, &version.name);
-        let found = |credential| Reading::Found { version, credential, follows };
-        Ok(Some(parsed.map_or(Reading::Failed, found)))
+        let turn = self.openers[opener(&source.namespace)].lock().await;
+        let opened = spawn_blocking(move || Credential::from_secret(&content.data, &reference)).await;
+        drop(turn);
+        let Ok(credential) = opened else { return Ok(Some(Reading::Failed)) };
+        let ours = self.is_ours(source, known, &version, credential.as_ref().ok());
+        Ok(Some(Reading::Found { version, credential, ours }))
     }
 
     async fn read_service_account(
@@ -106,15 +142,37 @@ impl Holders {
             }
             let credential = Credential::from_service_account(&content.annotations, &source.credential);
             let version = Version { name: content.version, written: None };
-            Reading::Found { version, credential, follows: None }
+            Reading::Found { version, credential, ours: false }
         }))
     }
 
-    /// The version that the operator made this one of, if it did.
-    fn made_of(&self, source: &Source, version: &str) -> Option<String> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, of) = written.get(&key(source))?;
-        (made == version).then(|| of.clone())
+    /// Whether nobody but the operator changed the Secret since that version, or somebody who put back what the operator
+    /// replaced, as whoever keeps Secrets in Git does.
+    fn is_ours(&self, source: &Source, known: Option<&str>, now: &Version, credential: Option<&Credential>) -> bool {
+        let written = self.lock();
+        let Some(Written { versions, replaced }) = written.get(&SecretName::of(source)) else { return false };
+        let made = |version: &str| versions.iter().any(|made| made == version);
+        let token = credential.and_then(Credential::refresh_token).map(ExposeSecret::expose_secret);
+        let put_back = token.is_some_and(|token| replaced.iter().any(|old| old.expose_secret() == token));
+        put_back || (known.is_some_and(made) && made(&now.name))
+    }
+
+    fn remember(&self, source: &Source, of: &str, made: &str, replaced: SecretString) {
+        let mut written = self.lock();
+        let written = written.entry(SecretName::of(source)).or_default();
+        if written.versions.back().is_none_or(|last| last != of) {
+            *written = Written { versions: [of.to_owned()].into(), replaced: VecDeque::new() };
+        }
+        written.versions.push_back(made.to_owned());
+        written.replaced.push_back(replaced);
+        if written.versions.len() > REMEMBERED {
+            written.versions.pop_front();
+            written.replaced.pop_front();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SecretName, Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gets what the credential does not hold itself: a ServiceAccount's token, fresh for each sign-in.
@@ -125,8 +183,11 @@ impl Holders {
         match request_token(&self.client, &source.namespace, name, audience).await {
             Ok(token) => Proven::Ready(Arc::new(credential.proven_by(token))),
             Err(error) => match error.code() {
-                Some(404) => Proven::Missing(missing(holder)),
-                Some(403) => Proven::Missing(may_not_request(holder)),
+                Some(404) => Proven::Missing(missing(source)),
+                Some(403) => Proven::Refused(may_not_request(holder)),
+                Some(code @ 400..=499) if !matches!(code, 401 | 408 | 409 | 429) => {
+                    Proven::Refused(no_token(holder, code))
+                }
                 _ => {
                     log(source, &error);
                     Proven::Failed
@@ -143,17 +204,26 @@ impl Holders {
         if old.expose_secret() == token.expose_secret() {
             return Kept::Unchanged;
         }
-        let version = &content.version;
-        match put_value(&self.client, &source.namespace, name, &version.name, (REFRESH_TOKEN, &token)).await {
+        if !Credential::takes_refresh_token(&token) {
+            tracing::warn!(
+                namespace = source.namespace,
+                "a refresh token is too long to be kept; the old one serves on"
+            );
+            return Kept::Failed;
+        }
+        let of = &content.version.name;
+        match put_value(&self.client, &source.namespace, name, of, (REFRESH_TOKEN, &token)).await {
             Ok(made) => {
-                let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-                written.insert(key(source), (made.clone(), version.name.clone()));
-                let version = Version { name: made, written: version.written };
+                self.remember(source, of, &made.resource_version, old.clone());
+                let version = Version { name: made.resource_version.clone(), written: made.written };
                 Kept::Written(Content { version, credential: Arc::new(content.credential.refreshed_by(token)) })
             }
             Err(error) => match error.code() {
-                Some(404 | 409) => Kept::Outdated,
-                Some(403) => Kept::Forbidden(may_not_write(name, version.written)),
+                Some(404 | 409) => Kept::Outrun,
+                Some(403) => Kept::Refused(not_kept(name, content.version.written, "the operator may not write to it")),
+                Some(400 | 422) => {
+                    Kept::Refused(not_kept(name, content.version.written, "the API server refuses the change"))
+                }
                 _ => {
                     log(source, &error);
                     Kept::Failed
@@ -163,12 +233,34 @@ impl Holders {
     }
 }
 
-fn key(source: &Source) -> (String, String) {
-    (source.namespace.clone(), source.credential.holder.name().to_owned())
+impl SecretName {
+    fn of(source: &Source) -> Self {
+        Self { namespace: source.namespace.clone(), name: source.credential.holder.name().to_owned() }
+    }
 }
 
-fn missing(holder: &Holder) -> Trouble {
+/// Which of the openers a namespace has.
+fn opener(namespace: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    namespace.hash(&mut hasher);
+    usize::try_from(hasher.finish() % OPENERS as u64).unwrap_or(0)
+}
+
+/// The credential, if it is one that the object can use.
+fn suited(credential: Credential, source: &Source) -> Result<Credential, Trouble> {
+    if source.needs_user && !credential.is_delegated() { Err(no_user()) } else { Ok(credential) }
+}
+
+fn no_user() -> Trouble {
+    let message = "The target me is the user who signed in, and with this credential the application signs in as itself. \
+                   Refer to a Secret that photo-removal-operator login wrote, with AZURE_REFRESH_TOKEN in it.";
+    Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
+}
+
+fn missing(source: &Source) -> Trouble {
+    let holder = &source.credential.holder;
     let how = match holder {
+        Holder::Secret(_) if source.needs_user => "Write it with photo-removal-operator login",
         Holder::Secret(_) => "Create it with the keys AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
         Holder::ServiceAccount(_) => {
             "Create it with the annotations azure.workload.identity/tenant-id and azure.workload.identity/client-id"
@@ -178,10 +270,13 @@ fn missing(holder: &Holder) -> Trouble {
 }
 
 fn may_not_read(holder: &Holder) -> Trouble {
-    let kind = holder.kind();
+    let (kind, switch) = match holder {
+        Holder::Secret(_) => ("Secrets", ""),
+        Holder::ServiceAccount(_) => ("ServiceAccounts", " (serviceAccountCredentials.enabled in the chart)"),
+    };
     not_found(format!(
-        "The operator may not read the {holder}. Give its ServiceAccount the verb get on {kind}s in this namespace; the \
-         operator tries again by itself."
+        "The operator may not read the {holder}. Give its ServiceAccount the verb get on {kind} in this \
+         namespace{switch}; the operator tries again by itself."
     ))
 }
 
@@ -193,16 +288,24 @@ fn may_not_request(holder: &Holder) -> Trouble {
     ))
 }
 
+fn no_token(holder: &Holder, code: u16) -> Trouble {
+    let message = format!(
+        "The API server refuses to issue a token of the {holder} (HTTP {code}). Look for an admission policy that is in \
+         the way; the operator tries again by itself."
+    );
+    Trouble { reason: Reason::SignInUnavailable, message }
+}
+
 fn not_found(message: String) -> Trouble {
     Trouble { reason: Reason::CredentialNotFound, message }
 }
 
 /// `written`: when somebody wrote to the Secret last, before which its refresh token must have been issued.
-fn may_not_write(secret: &str, written: Option<Timestamp>) -> String {
+fn not_kept(secret: &str, written: Option<Timestamp>, why: &str) -> String {
     let end = written.and_then(|written| written.checked_add(REFRESH_TOKEN_LIFE).ok());
     let by = end.map_or_else(|| "within 90 days".to_owned(), |end| end.strftime("on %F at the latest").to_string());
     format!(
-        "This sign-in ends {by}, since the operator may not write its new refresh token into the Secret {secret}: let it \
+        "This sign-in ends {by}, since its new refresh token cannot be put into the Secret {secret}: {why}. Change that \
          (delegatedCredentials.enabled in the chart), or sign in again before."
     )
 }

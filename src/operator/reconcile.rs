@@ -95,7 +95,7 @@ async fn follow(step: Step, object: &PhotoRemoval, context: &Context) -> Result<
 /// Gets a credential and a slot for the object, or parks it until there is one.
 async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, context: &Context) -> Result<Action, Error> {
     let source = source(who, &removal);
-    let session = match context.credentials.ask(&source, who, removal.target == Target::Me) {
+    let session = match context.credentials.ask(&source, who) {
         View::Ready(session) => session,
         View::Coming => {
             context.pacing.step_aside(who);
@@ -138,9 +138,9 @@ async fn act(
     if !permit.may_send() {
         return Ok(Action::requeue(Duration::ZERO));
     }
-    let brought = Try { context, removal, permit: &permit }.make(session).await;
-    drop(permit);
     let uid = live.meta.uid.clone().unwrap_or_default();
+    let brought = Try { context, who, uid: &uid, removal, permit: &permit }.make(session).await;
+    drop(permit);
     let before = object.status.as_ref().and_then(PhotoRemovalStatus::reason);
     keep(context, who, live, Kept { uid, before, brought }).await
 }
@@ -177,6 +177,7 @@ fn source(who: &ObjectRef, removal: &Removal) -> Source {
         namespace: who.namespace.clone().unwrap_or_default(),
         credential: removal.credential.clone(),
         cloud: removal.cloud,
+        needs_user: removal.target == Target::Me,
     }
 }
 

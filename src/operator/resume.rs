@@ -53,7 +53,9 @@ fn pauses(store: &Store<Stored>, now: Timestamp) -> HashMap<Source, Timestamp> {
         let Ok(object) = &object.0 else { continue };
         let Some((removal, until)) = throttled_until(&seen(object), now) else { continue };
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
-        let source = Source { namespace, credential: removal.credential, cloud: removal.cloud };
+        let (credential, cloud) = (removal.credential, removal.cloud);
+        // Of the pause only the application matters, whoever signed in to it.
+        let source = Source { namespace, credential, cloud, needs_user: false };
         let latest = pauses.entry(source).or_insert(until);
         *latest = until.max(*latest);
     }

@@ -12,6 +12,9 @@ pub(super) struct Source {
     pub(super) namespace: String,
     pub(super) credential: CredentialRef,
     pub(super) cloud: Cloud,
+    /// Only a user's will do: there is a `me` to remove the photo of. Kept apart from the rest, so that who cannot be
+    /// helped by an application is told before anything is sent.
+    pub(super) needs_user: bool,
 }
 
 /// A token, and what is known of it.

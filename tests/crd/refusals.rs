@@ -8,8 +8,8 @@ use crate::bed::{Bed, GUID, secret, with_credentials, with_group, with_user};
 const USER: &str = "user must be an object id (a GUID) or a user principal name such as leaver@contoso.com, made of \
     letters, digits and ' . - _ ! # ^ ~ $ before the @";
 const GROUP: &str = "group must be an object id (a GUID)";
-const ONE_TARGET: &str = "target takes exactly one of user and group";
-const ONE_CREDENTIAL: &str = "credentials needs secretRef, the Secret that holds the credential";
+const ONE_TARGET: &str = "target takes exactly one of user, group and me";
+const ONE_CREDENTIAL: &str = "credentials takes exactly one of secretRef and serviceAccountRef";
 const SECRET: &str = "secretRef.name must be the name of a Secret: lower-case letters, digits, '-' and '.'";
 const TENANT: &str = "tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers";
 const CLIENT: &str = "clientId must be a GUID";
@@ -28,6 +28,8 @@ async fn a_refusal_names_the_field_and_says_what_it_takes() -> Outcome {
         (with_group(""), "spec.target.group", GROUP),
         (json!({"target": {}, "credentials": secret("graph")}), "spec.target", ONE_TARGET),
         (both, "spec.target", ONE_TARGET),
+        (json!({"target": {"group": GUID, "me": {}}, "credentials": secret("graph")}), "spec.target", ONE_TARGET),
+        (with_credentials(&json!({"serviceAccountRef": {"name": "a"}})), "spec.credentials", ONE_CREDENTIAL),
         (json!({"target": {"group": GUID}, "credentials": {}}), "spec.credentials", ONE_CREDENTIAL),
         (with_credentials(&secret("Graph")), "spec.credentials.secretRef.name", SECRET),
         (with_credentials(&json!({"tenantId": "common"})), "spec.credentials.tenantId", TENANT),

@@ -179,7 +179,7 @@ fn room(path: &str) -> Option<&str> {
 
 /// A file that is compiled for tests only, by the name that such files have here.
 pub(crate) fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs")
+    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 /// The modules between a file and the crate's root: `super` that often leads there.

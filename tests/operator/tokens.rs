@@ -3,10 +3,10 @@
 use emulator::{Fault, FaultKind, Operation};
 use futures::future::join_all;
 use photo_removal_operator::api::Reason;
-use testbed::World;
+use testbed::{SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{known, on_delete, patient, sign_ins, slow, until_deleted};
+use crate::given::{deletes, known, on_delete, patient, sign_ins, slow, until_deleted};
 use crate::picture::{Picture, all_as_expected};
 
 const USER: &str = "jane.doe@contoso.com";
@@ -140,5 +140,26 @@ async fn denied_objects_do_not_each_fetch_a_token() -> Outcome {
         assert_eq!(reason, Some(Reason::PermissionDenied), "{:?}", object.metadata.name);
     }
     assert_eq!(sign_ins(&world), 2, "token requests");
+    Ok(())
+}
+
+/// Signing in anew takes its time: what was decided before it is decided again.
+#[tokio::test]
+async fn an_object_that_is_suspended_while_its_token_is_renewed_is_not_asked_for_again() -> Outcome {
+    let world = World::start().await?;
+    world.user("first@contoso.com");
+    world.remove("first", "first@contoso.com").await?;
+    world.wait_for_reason("first", Reason::Removed).await?;
+    world.user(USER);
+    world.emulator().expire_tokens();
+    world.emulator().add_fault(Fault::on(Operation::Token, slow(2_000)).times(1));
+    let before = sign_ins(&world);
+    world.remove("jane", USER).await?;
+    let renewing = || async { (sign_ins(&world) > before).then_some(()) };
+    eventually("the token is being renewed", SOON, renewing).await?;
+    world.edit("jane", &serde_json::json!({"spec": {"suspend": true}})).await?;
+    world.wait_for_reason("jane", Reason::Suspended).await?;
+    assert_eq!(deletes(&world, USER), 1, "DELETEs: the one whose token was refused");
+    assert!(world.emulator().has_photo(&emulator::Target::user(USER)), "the photo stays");
     Ok(())
 }

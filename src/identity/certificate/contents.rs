@@ -111,13 +111,15 @@ impl Leaf {
         let validity = certificate.validity();
         Some(Self {
             thumbprint: digest(&SHA256, der).as_ref().try_into().ok()?,
-            not_before: timestamp(validity.not_before)?,
-            not_after: timestamp(validity.not_after)?,
+            not_before: timestamp(validity.not_before),
+            not_after: timestamp(validity.not_after),
             public_key: certificate.subject_public_key_info().subject_public_key.raw_bytes().to_vec(),
         })
     }
 }
 
-fn timestamp(time: Time) -> Option<Timestamp> {
-    Timestamp::from_second(i64::try_from(time.to_unix_duration().as_secs()).ok()?).ok()
+/// The end of the year 9999 stands for no end at all (RFC 5280, section 4.1.2.5), and is later than the calendar here.
+fn timestamp(time: Time) -> Timestamp {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
+    seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::MAX)
 }

@@ -1,5 +1,7 @@
 //! A desk, walked through by hand with a clock of its own.
 
+mod laws;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
@@ -10,18 +12,18 @@ use crate::api::{Cloud, CredentialRef, Holder};
 use crate::identity::Token;
 use crate::operator::session::Source;
 
-pub(super) const RHYTHM: Rhythm = Rhythm {
+const RHYTHM: Rhythm = Rhythm {
     recheck: Duration::from_secs(30),
     retries: Backoff { base: Duration::from_secs(5), cap: Duration::from_secs(900) },
     looks: Backoff { base: Duration::from_secs(60), cap: Duration::from_secs(3600) },
 };
-pub(super) const SEED: Seed<'_> = Seed("contoso-graph");
+const SEED: Seed<'_> = Seed("contoso-graph");
 
-pub(super) fn at(seconds: i64) -> Timestamp {
+fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-pub(super) fn reference() -> CredentialRef {
+fn reference() -> CredentialRef {
     CredentialRef { holder: Holder::Secret("contoso-graph".to_owned()), tenant: None, client: None }
 }
 
@@ -33,7 +35,7 @@ fn found(version: &str, keys: &[&str]) -> Reading {
     let data: BTreeMap<_, _> =
         keys.iter().map(|key| ((*key).to_owned(), ByteString(value(key).into_bytes()))).collect();
     let credential = Credential::from_secret(&data, &reference());
-    Reading::Found { version: Version { name: version.to_owned(), written: None }, credential, follows: None }
+    Reading::Found { version: Version { name: version.to_owned(), written: None }, credential, ours: false }
 }
 
 fn whole(version: &str) -> Reading {
@@ -46,7 +48,7 @@ fn missing() -> Reading {
 
 fn session(asked: Timestamp) -> Session {
     let id = "11111111-2222-4333-8444-555555555555";
-    let source = Source { namespace: "a".to_owned(), credential: reference(), cloud: Cloud::Global };
+    let source = Source { namespace: "a".to_owned(), credential: reference(), cloud: Cloud::Global, needs_user: false };
     let token = Token::new(SecretString::from("token"), Duration::from_secs(3600), asked);
     let of = |key: &str| ByteString(key.as_bytes().to_vec());
     let data = BTreeMap::from([
@@ -57,14 +59,14 @@ fn session(asked: Timestamp) -> Session {
     Session::new(source, &Credential::from_secret(&data, &reference()).unwrap(), token, None)
 }
 
-pub(super) fn object(name: &str) -> ObjectRef {
+fn object(name: &str) -> ObjectRef {
     ObjectRef::new(name).within("a")
 }
 
 /// A desk at which one object waits and which is served.
 fn asked() -> Desk {
     let mut desk = Desk::default();
-    assert!(matches!(desk.ask(&object("x"), false, at(0)), View::Coming));
+    assert!(matches!(desk.ask(&object("x"), at(0)), View::Coming));
     desk.served = true;
     desk
 }
@@ -74,7 +76,7 @@ fn signed_in() -> (Desk, Arc<Session>) {
     assert!(desk.read(whole("1"), &RHYTHM, at(0)).is_empty());
     assert!(matches!(desk.errand(at(0)), Errand::SignIn(_)));
     assert_eq!(desk.signed_in(session(at(0)), &RHYTHM, at(0)), [object("x")]);
-    let View::Ready(session) = desk.ask(&object("x"), false, at(1)) else { panic!("expected a session") };
+    let View::Ready(session) = desk.ask(&object("x"), at(1)) else { panic!("expected a session") };
     (desk, session)
 }
 
@@ -88,7 +90,7 @@ fn a_credential_is_read_then_signed_in_and_then_left_alone() {
 fn a_missing_secret_is_told_once_and_looked_for_every_recheck() {
     let mut desk = asked();
     assert_eq!(desk.read(missing(), &RHYTHM, at(0)), [object("x")], "news");
-    assert!(matches!(desk.ask(&object("x"), false, at(1)), View::Trouble(_)));
+    assert!(matches!(desk.ask(&object("x"), at(1)), View::Trouble(_)));
     assert!(matches!(desk.errand(at(1)), Errand::Pause(rest) if rest > Duration::from_secs(28)));
     assert!(matches!(desk.errand(at(30)), Errand::Read));
     assert!(desk.read(missing(), &RHYTHM, at(30)).is_empty(), "no news");
@@ -117,9 +119,9 @@ fn a_failed_renewal_leaves_the_old_token_until_its_end() {
     let unavailable = SignInError::Unavailable { retry_after: None, source: None };
     desk.read(whole("1"), &RHYTHM, at(3500));
     assert!(desk.sign_in_failed(&unavailable, &RHYTHM, SEED, at(3500)).is_empty());
-    assert!(matches!(desk.ask(&object("y"), false, at(3501)), View::Ready(_)), "the old token serves");
+    assert!(matches!(desk.ask(&object("y"), at(3501)), View::Ready(_)), "the old token serves");
     desk.read(whole("1"), &RHYTHM, at(3599));
-    assert!(matches!(desk.ask(&object("y"), false, at(3600)), View::Coming), "never past its end");
+    assert!(matches!(desk.ask(&object("y"), at(3600)), View::Trouble(_)), "never past its end");
 }
 
 #[test]
@@ -139,13 +141,13 @@ fn what_graph_refuses_is_looked_at_ever_less_often_though_signing_in_works() {
     let mut waits = Vec::new();
     for _ in 0..3 {
         desk.refused(&session, trouble.clone(), &RHYTHM, SEED, now);
-        desk.ask(&object("x"), false, now);
+        desk.ask(&object("x"), now);
         let due = desk.sign_in_due.unwrap();
         waits.push(due.duration_since(now).as_secs());
         now = due;
         desk.read(whole("1"), &RHYTHM, now);
         desk.signed_in(super::tests::session(now), &RHYTHM, now);
-        let View::Ready(next) = desk.ask(&object("x"), false, now) else { panic!("expected a session") };
+        let View::Ready(next) = desk.ask(&object("x"), now) else { panic!("expected a session") };
         session = next;
     }
     assert!(waits[0] <= 60 && waits[1] > 60 && waits[2] > 120, "{waits:?} should double from at most a minute");
@@ -161,36 +163,11 @@ fn denials_fetch_a_new_token_once_a_minute_at_most() {
 /// The keys of a credential that a user left behind.
 const OF_A_USER: [&str; 3] = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_REFRESH_TOKEN"];
 
-fn told_of_no_user(view: &View) -> bool {
-    matches!(view, View::Trouble(trouble) if trouble.message.starts_with("The target me"))
-}
-
-#[test]
-fn who_needs_a_user_is_told_that_there_is_none_before_anything_is_sent() {
-    let mut desk = Desk::default();
-    assert!(matches!(desk.ask(&object("me"), true, at(0)), View::Coming));
-    desk.served = true;
-    assert_eq!(desk.read(whole("1"), &RHYTHM, at(0)), [object("me")], "news");
-    assert!(told_of_no_user(&desk.ask(&object("me"), true, at(0))));
-    assert!(matches!(desk.errand(at(0)), Errand::Pause(_)), "no sign-in for nobody");
-    assert!(desk.read(Reading::Unchanged, &RHYTHM, at(30)).is_empty(), "no news");
-    assert!(desk.read(found("2", &OF_A_USER), &RHYTHM, at(60)).is_empty());
-    assert!(matches!(desk.errand(at(60)), Errand::SignIn(_)), "a user came");
-}
-
-#[test]
-fn who_needs_no_user_is_served_beside_one_who_does() {
-    let mut desk = asked();
-    desk.ask(&object("me"), true, at(0));
-    assert_eq!(desk.read(whole("1"), &RHYTHM, at(0)), [object("me")]);
-    assert!(told_of_no_user(&desk.ask(&object("me"), true, at(0))));
-    assert!(matches!(desk.errand(at(0)), Errand::SignIn(_)));
-    assert_eq!(desk.signed_in(session(at(0)), &RHYTHM, at(0)), [object("x")]);
-    assert!(told_of_no_user(&desk.ask(&object("me"), true, at(1))), "though there is a session");
-    assert!(
-        matches!(desk.errand(at(1)), Errand::Pause(rest) if rest <= Duration::from_secs(15)),
-        "it waits for another"
-    );
+fn ours(reading: Reading) -> Reading {
+    match reading {
+        Reading::Found { version, credential, .. } => Reading::Found { version, credential, ours: true },
+        other => other,
+    }
 }
 
 #[test]
@@ -204,15 +181,68 @@ fn a_refresh_token_that_the_operator_wrote_itself_does_not_end_the_session() {
     };
     desk.rewritten(content("2"));
     assert_eq!(desk.known().as_deref(), Some("2"));
-    assert!(matches!(desk.ask(&object("x"), false, at(2)), View::Ready(_)), "its own write");
-    let follows = |reading, version: &str| match reading {
-        Reading::Found { version: name, credential, .. } => {
-            Reading::Found { version: name, credential, follows: Some(version.to_owned()) }
-        }
-        other => other,
-    };
-    desk.read(follows(found("3", &OF_A_USER), "2"), &RHYTHM, at(3));
-    assert!(matches!(desk.ask(&object("x"), false, at(3)), View::Ready(_)), "a sibling's write");
-    desk.read(follows(found("9", &OF_A_USER), "8"), &RHYTHM, at(4));
-    assert!(matches!(desk.ask(&object("x"), false, at(4)), View::Coming), "somebody wrote in between");
+    assert!(matches!(desk.ask(&object("x"), at(2)), View::Ready(_)), "its own write");
+    desk.read(ours(found("3", &OF_A_USER)), &RHYTHM, at(3));
+    assert!(matches!(desk.ask(&object("x"), at(3)), View::Ready(_)), "a sibling's write");
+    desk.read(found("9", &["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"]), &RHYTHM, at(4));
+    assert!(matches!(desk.ask(&object("x"), at(4)), View::Coming), "somebody wrote in between");
+}
+
+#[test]
+fn a_change_of_something_else_does_not_end_the_session_but_has_a_broken_credential_tried_at_once() {
+    let (mut desk, _) = signed_in();
+    desk.read(whole("2"), &RHYTHM, at(2));
+    assert!(matches!(desk.ask(&object("x"), at(2)), View::Ready(_)), "an annotation, say");
+    let mut desk = asked();
+    desk.read(whole("1"), &RHYTHM, at(0));
+    desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(0));
+    assert!(matches!(desk.errand(at(1)), Errand::Pause(_)));
+    desk.read(whole("2"), &RHYTHM, at(1));
+    assert!(matches!(desk.errand(at(1)), Errand::SignIn(_)), "somebody wants it tried");
+}
+
+fn refused(tolerated: Duration) -> SignInError {
+    let trouble = Trouble { reason: Reason::CredentialInvalid, message: "Refused.".to_owned() };
+    SignInError::Refused { trouble, tolerated }
+}
+
+fn seconds_to_the_next_sign_in(desk: &Desk, now: Timestamp) -> i64 {
+    desk.sign_in_due.unwrap().duration_since(now).as_secs()
+}
+
+#[test]
+fn what_an_outage_taught_says_nothing_of_a_refusal() {
+    let mut desk = asked();
+    desk.read(whole("1"), &RHYTHM, at(0));
+    for second in 0..9 {
+        let unavailable = SignInError::Unavailable { retry_after: None, source: None };
+        desk.sign_in_failed(&unavailable, &RHYTHM, SEED, at(second));
+    }
+    assert!(seconds_to_the_next_sign_in(&desk, at(8)) > 300, "an outage is asked after ever less often");
+    desk.sign_in_failed(&refused(Duration::from_secs(900)), &RHYTHM, SEED, at(2_000));
+    assert_eq!(desk.trouble.as_ref().map(|trouble| trouble.reason), Some(Reason::SignInUnavailable), "patience begins");
+    desk.sign_in_failed(&refused(Duration::from_secs(900)), &RHYTHM, SEED, at(3_000));
+    assert_eq!(desk.trouble.as_ref().map(|trouble| trouble.reason), Some(Reason::CredentialInvalid), "and ends");
+    assert!(seconds_to_the_next_sign_in(&desk, at(3_000)) <= 60, "the first look comes after a minute");
+}
+
+#[test]
+fn who_loses_a_token_that_could_not_be_renewed_is_told_why_at_once() {
+    let (mut desk, held) = signed_in();
+    desk.read(Reading::Unchanged, &RHYTHM, at(3_300));
+    assert!(desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(3_300)).is_empty(), "the old one serves");
+    desk.drop_token(&held, at(3_310));
+    assert!(matches!(desk.successor(&held), Some(Err(_))), "nobody waits for a sign-in that is not due");
+}
+
+#[test]
+fn a_token_serves_on_while_its_service_account_gives_no_proof() {
+    let (mut desk, _) = signed_in();
+    let trouble = Trouble { reason: Reason::CredentialNotFound, message: "May not.".to_owned() };
+    assert!(desk.lacked_proof(trouble.clone(), &RHYTHM, at(10)).is_empty());
+    assert!(matches!(desk.ask(&object("x"), at(11)), View::Ready(_)));
+    let mut desk = asked();
+    desk.read(whole("1"), &RHYTHM, at(0));
+    assert_eq!(desk.lacked_proof(trouble, &RHYTHM, at(0)), [object("x")]);
+    assert!(matches!(desk.errand(at(0)), Errand::Pause(rest) if rest > Duration::from_secs(20)), "not again at once");
 }

@@ -2,6 +2,8 @@
 
 use emulator::{App, Fault, Operation, RefreshTokens, User};
 use http::Method;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, Patch, PatchParams};
 use photo_removal_operator::api::{PhotoRemovalStatus, Reason, condition};
 use serde_json::json;
 use testbed::{Builder, Fault as ApiFault, Matcher, Result, SOON, World, eventually};
@@ -68,23 +70,66 @@ async fn a_new_refresh_token_is_written_back_and_costs_no_second_sign_in() -> Ou
     Ok(())
 }
 
-/// Each resource may name its own tenant, so that one Secret is two credentials; neither must take the other's write for
-/// a person's.
+/// Each resource may name its own tenant and application, so that one Secret is several credentials; none of them must
+/// take another's write for a person's.
 #[tokio::test]
-async fn two_credentials_of_one_secret_do_not_chase_each_other() -> Outcome {
+async fn many_credentials_of_one_secret_do_not_chase_each_other() -> Outcome {
     let world = trusted().start().await?;
     given(&world).await?;
-    remove_with(&world, "jane", USER, SECRET).await?;
-    world.wait_for_reason("jane", Reason::Removed).await?;
-    let mut manifest = world.manifest("john", "john@contoso.com");
-    manifest["spec"]["credentials"] = json!({"secretRef": {"name": SECRET}, "tenantId": world.credential().0});
-    world.user("john@contoso.com");
-    world.apply(&manifest).await?;
-    world.wait_for_reason("john", Reason::Removed).await?;
-    remove_with(&world, "jim", "jim@contoso.com", SECRET).await?;
-    world.wait_for_reason("jim", Reason::Removed).await?;
+    let (tenant, client, _) = world.credential();
+    let overrides = [
+        json!({}),
+        json!({"tenantId": tenant}),
+        json!({"clientId": client}),
+        json!({"tenantId": tenant, "clientId": client}),
+    ];
+    for round in 0..4 {
+        for (number, own) in overrides.iter().enumerate() {
+            let name = format!("leaver-{round}-{number}");
+            let user = format!("{name}@contoso.com");
+            world.user(&user);
+            let mut manifest = world.manifest(&name, &user);
+            manifest["spec"]["credentials"] = own.clone();
+            manifest["spec"]["credentials"]["secretRef"] = json!({"name": SECRET});
+            world.apply(&manifest).await?;
+            world.wait_for_reason(&name, Reason::Removed).await?;
+        }
+    }
     stays("token requests", || sign_ins(&world).len()).await;
-    assert_eq!(sign_ins(&world).len(), 2, "one sign-in each");
+    assert_eq!(sign_ins(&world).len(), overrides.len(), "one sign-in each");
+    Ok(())
+}
+
+/// As whoever keeps Secrets in Git does: the old token is put back after each write. It still works, and is redeemed no
+/// more often for that.
+#[tokio::test]
+async fn a_secret_that_is_always_put_back_does_not_make_the_operator_sign_in_again_and_again() -> Outcome {
+    let world = trusted().start().await?;
+    let old = given(&world).await?;
+    for round in 0..5 {
+        let name = format!("leaver-{round}");
+        remove_with(&world, &name, &format!("{name}@contoso.com"), SECRET).await?;
+        world.wait_for_reason(&name, Reason::Removed).await?;
+        put(&world, SECRET, &[(KEY, old.as_bytes())]).await?;
+    }
+    stays("token requests", || sign_ins(&world).len()).await;
+    assert_eq!(sign_ins(&world).len(), 1, "token requests");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_changed_is_said_to_be_one() -> Outcome {
+    let world = trusted().start().await?;
+    given(&world).await?;
+    let secrets = Api::<Secret>::namespaced(world.client().clone(), world.namespace());
+    secrets.patch(SECRET, &PatchParams::default(), &Patch::Merge(&json!({"immutable": true}))).await?;
+    remove_with(&world, "jane", USER, SECRET).await?;
+    let status = world.wait_for_reason("jane", Reason::Removed).await?;
+    let message = status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default();
+    assert!(
+        message.contains("This sign-in ends on") && message.contains("the API server refuses the change"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -97,8 +142,8 @@ async fn without_the_right_to_write_the_object_says_what_will_happen_and_by_when
     let message = status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default();
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(90 * 24);
     let expected = format!(
-        "This sign-in ends on {} at the latest, since the operator may not write its new refresh token into the Secret \
-         {SECRET}: let it (delegatedCredentials.enabled in the chart), or sign in again before.",
+        "This sign-in ends on {} at the latest, since its new refresh token cannot be put into the Secret {SECRET}: the \
+         operator may not write to it. Change that (delegatedCredentials.enabled in the chart), or sign in again before.",
         end.strftime("%F")
     );
     assert!(message.starts_with("Microsoft Graph removed the photo.") && message.ends_with(&expected), "{message}");

@@ -2,7 +2,7 @@
 
 use photo_removal_operator::api::{Category, Cloud, Reason, condition};
 use serde_json::json;
-use testbed::{Result, World};
+use testbed::{Fault as ApiFault, Matcher, Result, World};
 
 use super::{USER, field, sign_ins};
 use crate::Outcome;
@@ -138,6 +138,26 @@ async fn an_operator_that_may_not_use_accounts_says_which_right_it_lacks() -> Ou
         world.user(USER);
         world.wait_for_reason("other", Reason::Removed).await?;
     }
+    Ok(())
+}
+
+/// As an admission policy does.
+#[tokio::test]
+async fn a_token_that_the_api_server_refuses_is_told_and_not_asked_for_all_the_time() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    trust(&world, Cloud::Global).await?;
+    annotated(&world, world.namespace()).await?;
+    let asking = Matcher::any().method(http::Method::POST).containing("/serviceaccounts/");
+    let refused = world.api().inject(asking, ApiFault::Status(http::StatusCode::UNPROCESSABLE_ENTITY));
+    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+    let status = world.wait_for_reason("jane", Reason::SignInUnavailable).await?;
+    let ready = status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default();
+    assert!(
+        ready.starts_with("The API server refuses to issue a token of the ServiceAccount offboarder (HTTP 422)."),
+        "{ready}"
+    );
+    refused.end();
+    world.wait_for_reason("jane", Reason::Removed).await?;
     Ok(())
 }
 

@@ -122,6 +122,19 @@ async fn who_is_no_me_does_not_hold_up_the_others() -> Outcome {
     Ok(())
 }
 
+/// The waiting of one must not keep the others from a new token.
+#[tokio::test]
+async fn a_denial_is_told_although_somebody_waits_for_another_credential() -> Outcome {
+    let world = World::start().await?;
+    world.apply(&me(&world, "mine", testbed::SECRET)).await?;
+    world.wait_for_reason("mine", Reason::CredentialInvalid).await?;
+    world.emulator().put_app(world.app().with_roles(&["User.Read.All"]));
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::PermissionDenied).await?;
+    Ok(())
+}
+
 /// The user who signed in, with which permissions, the target, and what comes of it with which words.
 type Row = (&'static str, bool, &'static [&'static str], Value, Reason, &'static str);
 

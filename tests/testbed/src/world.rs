@@ -329,9 +329,7 @@ impl Builder {
         let mut environment = self.environment;
         let proxy = match self.names {
             Names::Loopback => {
-                config.clouds = clouds(&emulator);
-                config.clouds.retain(|row| self.clouds.iter().all(|other| other.cloud != row.cloud));
-                config.clouds.extend(self.clouds);
+                config.clouds = clouds(&emulator, self.clouds);
                 None
             }
             Names::Microsofts => {
@@ -379,12 +377,14 @@ async fn emulator(tenant: &str, client_id: &str, secret: &str) -> Result<Emulato
     Ok(emulator)
 }
 
-/// Every cloud is the emulator.
-fn clouds(emulator: &Emulator) -> Vec<CloudOverride> {
+/// Every cloud is the emulator, but for those that are elsewhere.
+fn clouds(emulator: &Emulator, elsewhere: Vec<CloudOverride>) -> Vec<CloudOverride> {
     use photo_removal_operator::api::Cloud;
-    [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China]
-        .map(|cloud| CloudOverride { cloud, sign_in: emulator.sign_in_url(), graph: emulator.graph_url() })
-        .to_vec()
+    let here = |cloud| CloudOverride { cloud, sign_in: emulator.sign_in_url(), graph: emulator.graph_url() };
+    let mut rows = [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China].map(here).to_vec();
+    rows.retain(|row| elsewhere.iter().all(|other| other.cloud != row.cloud));
+    rows.extend(elsewhere);
+    rows
 }
 
 fn variable((name, value): (&str, String)) -> (String, String) {

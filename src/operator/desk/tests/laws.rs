@@ -6,8 +6,8 @@ use k8s_openapi::ByteString;
 use proptest::prelude::*;
 use secrecy::SecretString;
 
-use super::tests::{RHYTHM, SEED, at, object, reference};
-use super::*;
+use super::super::*;
+use super::{RHYTHM, SEED, at, object, reference};
 use crate::api::Cloud;
 use crate::identity::Token;
 use crate::operator::session::Source;
@@ -24,6 +24,8 @@ enum Event {
     /// From now on Entra answers like this.
     Entra(Entra),
     /// Graph does not take the token.
+    Drop,
+    /// Nor the one after it.
     Refuse,
 }
 
@@ -51,12 +53,18 @@ struct Sim {
     /// The version that each token came of, by its end.
     session: Option<(Arc<Session>, u32)>,
     failures: u32,
+    /// Whether the last of them was a refusal.
+    refused: bool,
 }
 
-fn credential(good: bool) -> Result<Credential, Trouble> {
+/// Each version holds another client secret.
+fn credential(version: u32, good: bool) -> Result<Credential, Trouble> {
     let keys: &[&str] = if good { &["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"] } else { &[] };
-    let value = || ByteString(b"11111111-2222-4333-8444-555555555555".to_vec());
-    let data: BTreeMap<_, _> = keys.iter().map(|key| ((*key).to_owned(), value())).collect();
+    let value = |key: &str| match key {
+        "AZURE_CLIENT_SECRET" => version.to_string().into_bytes(),
+        _ => b"11111111-2222-4333-8444-555555555555".to_vec(),
+    };
+    let data: BTreeMap<_, _> = keys.iter().map(|key| ((*key).to_owned(), ByteString(value(key)))).collect();
     Credential::from_secret(&data, &reference())
 }
 
@@ -73,6 +81,7 @@ impl Sim {
             asked: Vec::new(),
             session: None,
             failures: 0,
+            refused: false,
         }
     }
 
@@ -104,11 +113,12 @@ impl Sim {
         let Some((version, good)) = self.secret else {
             return Reading::Missing(Trouble { reason: Reason::CredentialNotFound, message: "None.".to_owned() });
         };
+        let credential = credential(version, good);
         let version = Version { name: version.to_string(), written: None };
         if self.desk.known().as_deref() == Some(version.name.as_str()) {
             return Reading::Unchanged;
         }
-        Reading::Found { version, credential: credential(good), follows: None }
+        Reading::Found { version, credential, ours: false }
     }
 
     fn sign_in(&mut self, content: &Content) {
@@ -123,7 +133,12 @@ impl Sim {
             Entra::Grants { life } => {
                 let token = Token::new(SecretString::from("t"), Duration::from_secs(life.into()), at(self.now));
                 let until = token.renew_at().as_second() - at(0).as_second();
-                let source = Source { namespace: "a".to_owned(), credential: reference(), cloud: Cloud::Global };
+                let source = Source {
+                    namespace: "a".to_owned(),
+                    credential: reference(),
+                    cloud: Cloud::Global,
+                    needs_user: false,
+                };
                 let session = Session::new(source, &content.credential, token, None);
                 self.desk.signed_in(session, &RHYTHM, at(self.now));
                 self.failures = 0;
@@ -139,15 +154,18 @@ impl Sim {
                 SignInError::Refused { trouble, tolerated: Duration::ZERO }
             }
         };
-        self.failures += 1;
-        let backoff = if matches!(self.entra, Entra::Refuses) { RHYTHM.looks } else { RHYTHM.retries };
+        let refused = matches!(self.entra, Entra::Refuses);
+        // One kind of failure teaches nothing about the other.
+        self.failures = if self.refused == refused { self.failures + 1 } else { 1 };
+        self.refused = refused;
+        let backoff = if refused { RHYTHM.looks } else { RHYTHM.retries };
         let wait = backoff.after(self.failures, SEED).max(error.retry_after().unwrap_or_default());
         self.desk.sign_in_failed(&error, &RHYTHM, SEED, at(self.now));
         self.asked.push((self.now, version, self.now + i64::try_from(wait.as_secs()).unwrap()));
     }
 
     fn ask(&mut self, who: u8) {
-        let view = self.desk.ask(&object(&who.to_string()), false, at(self.now));
+        let view = self.desk.ask(&object(&who.to_string()), at(self.now));
         if let View::Ready(session) = view {
             assert!(session.token.expires_at() > at(self.now), "a token past its end, at {}", self.now);
             let (known, version) = self.session.as_ref().unwrap();
@@ -161,7 +179,9 @@ impl Sim {
         }
     }
 
+    /// Nobody who keeps asking is left without an answer: a token, or what is wrong.
     fn pass(&mut self, seconds: u16, asking: u8) {
+        let mut without = 0;
         for _ in 0..seconds {
             self.now += 1;
             if self.wake.is_some_and(|wake| wake <= self.now) {
@@ -170,6 +190,9 @@ impl Sim {
             for who in 0..asking {
                 self.ask(who);
             }
+            let answer = self.desk.view(at(self.now));
+            without = if asking > 0 && matches!(answer, View::Coming) { without + 1 } else { 0 };
+            assert!(without < 5, "nobody was told anything for {without} seconds, at {}", self.now);
         }
         for who in 0..asking {
             self.desk.forget(&object(&who.to_string()));
@@ -185,6 +208,18 @@ impl Sim {
             }
             Event::Delete => (self.secret, self.changed) = (None, self.now),
             Event::Entra(entra) => self.entra = entra,
+            Event::Drop => {
+                let Some((session, _)) = self.session.clone() else { return };
+                self.desk.drop_token(&session, at(self.now));
+                let due = self.desk.sign_in_due.map_or(self.now, |due| due.as_second() - at(0).as_second());
+                if let Some((_, _, until)) = self.asked.last_mut().filter(|_| self.desk.session.is_none()) {
+                    *until = due;
+                }
+                // What waits for the successor has errands run, and is told in no time, or when the next try is due.
+                self.run_errands();
+                let due = self.desk.sign_in_due.is_none_or(|due| due <= at(self.now));
+                assert!(!due || self.desk.successor(&session).is_some() || self.secret.is_none(), "{}", self.now);
+            }
             Event::Refuse => {
                 let Some((session, version)) = self.session.clone() else { return };
                 let trouble = Trouble { reason: Reason::CredentialInvalid, message: "Refused.".to_owned() };
@@ -212,6 +247,7 @@ fn an_event() -> impl Strategy<Value = Event> {
         2 => prop::bool::weighted(0.8).prop_map(|good| Event::Write { good }),
         1 => Just(Event::Delete),
         3 => an_answer_of_entra().prop_map(Event::Entra),
+        1 => Just(Event::Drop),
         1 => Just(Event::Refuse),
     ]
 }
@@ -242,7 +278,7 @@ proptest! {
                 sim.run_errands();
             }
             for who in 0..asking {
-                let view = sim.desk.ask(&object(&who.to_string()), false, at(sim.now));
+                let view = sim.desk.ask(&object(&who.to_string()), at(sim.now));
                 prop_assert!(matches!(view, View::Ready(_)), "nothing to go on with at {}", sim.now);
                 sim.ask(who);
             }
@@ -261,7 +297,7 @@ proptest! {
         let end = sim.session.as_ref().unwrap().0.token.expires_at().as_second() - at(0).as_second();
         while sim.now < end - 1 {
             sim.pass(1, 1);
-            let view = sim.desk.ask(&object("x"), false, at(sim.now));
+            let view = sim.desk.ask(&object("x"), at(sim.now));
             prop_assert!(matches!(view, View::Ready(_)), "no token at {} of {end}", sim.now);
         }
         prop_assert!(sim.asked.len() > 1, "nobody tried to renew it");
