@@ -59,14 +59,14 @@ const ROWS: [Row; 27] = [
         400,
         "unauthorized_client",
         Retry::Looks,
-        "no application with this client id in the tenant. Check AZURE",
+        "no application with this client id in the tenant. Check the cred",
     ),
     (
         &[90002, 50059],
         400,
         "invalid_request",
         Retry::Looks,
-        "knows no such tenant in this cloud. Check AZURE_TENANT_ID",
+        "knows no such tenant in this cloud. Check the credential's",
     ),
     (&[7_000_112], 401, "unauthorized_client", Retry::Looks, "disabled in the tenant. Enable its service principal"),
     (&[70001], 400, "unauthorized_client", Retry::Looks, "disabled in the tenant. Enable its service principal"),
@@ -75,7 +75,7 @@ const ROWS: [Row; 27] = [
         401,
         "invalid_client",
         Retry::Looks,
-        "signature of the client assertion. Register the certificate",
+        "signature of the client assertion. Register the credential's",
     ),
     (&[5_002_738], 401, "invalid_client", Retry::Looks, "an RSA key"),
     (&[50166, 501_661], 400, "invalid_request", Retry::Looks, "Publish the cluster's issuer where Microsoft can reach"),
@@ -92,7 +92,7 @@ const ROWS: [Row; 27] = [
         401,
         "invalid_client",
         Retry::Looks,
-        "takes no client secret or certificate. Take it out of the Secret.",
+        "takes no proof. Take the client secret or certificate out of the Secret",
     ),
     (
         &[70011, 1_002_012],
@@ -139,7 +139,7 @@ const ROWS: [Row; 27] = [
         Retry::Looks,
         "The user who signed in is gone or disabled. Sign in as another",
     ),
-    (&[50020], 400, "invalid_grant", Retry::Looks, "does not belong to this tenant. Check AZURE_TENANT_ID."),
+    (&[50020], 400, "invalid_grant", Retry::Looks, "does not belong to this tenant. Check the credential's tenant id."),
 ];
 
 fn ask(status: u16, retry_after: Option<&'static str>, body: &str) -> Result<Grant, SignInError> {

@@ -7,7 +7,7 @@ use crate::stage::{NAMESPACE, Stage};
 pub(crate) fn print(stage: &Stage) {
     let kubeconfig = stage.kubeconfig();
     let (kubeconfig, programs, log) = (kubeconfig.display(), stage.programs.display(), stage.log.display());
-    let control = stage.emulator().control_url();
+    let (control, cloud) = (stage.emulator().control_url(), stage.emulator().cloud_flag());
     println!(
         r#"
 Play along in another terminal:
@@ -28,6 +28,14 @@ Let the one on hold go on:
 Mend the credential that is refused; the operator notices within seconds:
 
   kubectl patch secret wrong-credential -p '{{"stringData":{{"AZURE_CLIENT_SECRET":"{CLIENT_SECRET}"}}}}'
+
+Ask what a credential may do, from the repository's folder; nothing is removed:
+
+  cargo run -q --bin photo-removal-operator -- check --service-account offboarder --cloud "{cloud}"
+
+See who has written to the signed-in user's Secret; the operator did, to put the new refresh token there:
+
+  kubectl get secret graph-user --show-managed-fields -o jsonpath='{{.metadata.managedFields[*].manager}}'
 
 Remove a photo yourself (not indented, so that it can be pasted):
 

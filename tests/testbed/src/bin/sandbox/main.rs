@@ -9,7 +9,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `examples.rs` | the manifests, and what each says of itself |
-//! | `seed.rs` | who there is on Microsoft's side, so that each example plays its story |
+//! | `seed.rs` | who there is on Microsoft's side, so that each example plays its story; keys and tokens that no file holds |
 //! | `stage.rs` | what runs: plane, emulator, operator |
 //! | `play.rs`, `words.rs` | what becomes of the objects, in plain words |
 //! | `table.rs` | rows to lines; lines to the terminal, in place or one after the other |

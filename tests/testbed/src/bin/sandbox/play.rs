@@ -11,7 +11,7 @@ use photo_removal_operator::api::{Category, PhotoRemoval, PhotoRemovalStatus, Re
 use crate::examples::{self, Example};
 use crate::stage::{NAMESPACE, Stage};
 use crate::table::{Row, Table};
-use crate::{guide, words};
+use crate::{guide, seed, words};
 
 /// How often the table is looked after.
 const LOOK: Duration = Duration::from_millis(250);
@@ -59,7 +59,8 @@ fn row(stage: &Stage, object: &PhotoRemoval, shows: &str, after: Duration) -> Ro
     let (mood, words) = words::of(status, again_in);
     let target = match (&object.spec.target.user, &object.spec.target.group) {
         (Some(user), _) => Target::user(user),
-        (_, group) => Target::group(group.as_deref().unwrap_or_default()),
+        (None, Some(group)) => Target::group(group),
+        (None, None) => Target::user(seed::SIGNED_IN),
     };
     Row {
         name: object.name_any(),

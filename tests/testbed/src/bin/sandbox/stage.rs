@@ -1,6 +1,7 @@
 //! What runs: the control plane, Microsoft's side and the operator, with the examples applied.
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -10,16 +11,21 @@ use kube::Api;
 use kube::api::ListParams;
 use photo_removal_operator::api::{PhotoRemoval, crd_yaml};
 use photo_removal_operator::cli::Config;
-use testbed::{ControlPlane, Options, SOON, World, assets, eventually};
+use testbed::{ControlPlane, Options, SOON, SigningPair, World, assets, eventually, signing_pair};
 
 use crate::{examples, seed};
 
 /// Where the examples live.
 pub(crate) const NAMESPACE: &str = "sandbox";
 
+/// The years of the certificate's validity.
+const VALID: Range<i32> = 2020..2100;
+
 /// All that runs; it ends when this is dropped.
 pub(crate) struct Stage {
     world: World,
+    /// What one of the examples signs in with; made anew each time.
+    pair: SigningPair,
     /// The folder with kubectl.
     pub(crate) programs: PathBuf,
     /// Where the operator logs to.
@@ -35,7 +41,9 @@ impl Stage {
         let plane = ControlPlane::start(Options::default()).await?;
         let log = plane.folder().join("operator.log");
         log_to(&log)?;
-        let builder = World::builder().on(plane).everywhere().without_definition().config(|config| {
+        // What `delegatedCredentials` of the chart adds: the new refresh token of the user who signed in is written back.
+        let writes_back = ("", "secrets", &["patch"] as &[_]);
+        let builder = World::builder().on(plane).everywhere().may(writes_back).without_definition().config(|config| {
             let usual = Config::default();
             config.retry_base = usual.retry_base;
             config.retry_cap = usual.retry_cap;
@@ -43,11 +51,13 @@ impl Stage {
             // So that a Secret that a visitor mends is noticed before the visitor looks away.
             config.credential_recheck = std::time::Duration::from_secs(5);
         });
-        let stage = Self { world: builder.build().await?, programs, log };
+        let stage = Self { world: builder.build().await?, pair: signing_pair(VALID)?, programs, log };
         say("Applying the definition of PhotoRemoval with kubectl ...");
         stage.define().await?;
         say("Starting Microsoft's side and the operator ...");
-        stage.emulator().set_state(seed::state());
+        let issuer = stage.world.plane().issuer();
+        stage.emulator().set_state(seed::state(&stage.pair.certificate, issuer));
+        stage.world.trust_cluster().await?;
         stage.world.start_operator().await?;
         Ok(stage)
     }
@@ -61,10 +71,13 @@ impl Stage {
         Ok(())
     }
 
-    /// Applies the examples as a newcomer would; the credential first, so that no story begins with waiting for it.
+    /// Applies the examples as a newcomer would; the credentials first, so that no story begins with waiting for one.
     pub(crate) async fn apply(&self, folder: &Path) -> Result<()> {
         let plane = self.world.plane();
         plane.kubectl(&["create", "namespace", NAMESPACE]).await?.ok()?;
+        for (name, data) in seed::secrets(&self.pair, self.emulator()) {
+            self.world.put_secret(NAMESPACE, name, &data).await?;
+        }
         let secret = folder.join(examples::SECRET).display().to_string();
         let folder = folder.display().to_string();
         plane.kubectl(&["apply", "-n", NAMESPACE, "-f", &secret, "-f", &folder]).await?.ok()?;

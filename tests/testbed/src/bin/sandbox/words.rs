@@ -43,7 +43,7 @@ fn what(reason: Reason) -> &'static str {
         Reason::Throttled => "told to slow down",
         Reason::GraphUnavailable => "Graph is away",
         Reason::SignInUnavailable => "sign-in is away",
-        Reason::CredentialNotFound => "waits for its Secret",
+        Reason::CredentialNotFound => "waits for its credential",
         Reason::CredentialInvalid => "credential refused",
         Reason::PermissionDenied => "permission missing",
         Reason::TargetNotFound => "no such user or group",
