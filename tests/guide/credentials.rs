@@ -2,27 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use emulator::{App, Behaviour, Decision, Emulator, Issuer, Options, Tenant, User};
+use emulator::{App, Behaviour, Emulator, Issuer, Options, Tenant, User};
 use photo_removal_operator::api::Cloud;
 use photo_removal_operator::graph::{Clouds, exchange_audience};
-use testbed::{ControlPlane, SOON, eventually};
+use testbed::ControlPlane;
 
 use crate::entra::Entra;
 use crate::pages::{self, Block, Shell, root};
-use crate::{Outcome, installed};
+use crate::{Outcome, at_hand, installed};
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 const CLIENT: &str = "aaaaaaaa-2222-4333-8444-555555555555";
 const USER_CLIENT: &str = "bbbbbbbb-2222-4333-8444-555555555555";
-
-/// Who signs in where the page says so.
-const SIGNED_IN: &str = "someone@contoso.com";
 
 /// What the page's openssl commands write, made by them once: for machines without openssl.
 const CERTIFICATE: &str = include_str!("../../src/identity/certificate/openssl/cert.txt");
@@ -107,7 +103,7 @@ async fn microsoft(plane: &ControlPlane) -> Result<Emulator, Box<dyn std::error:
     emulator.put_issuer(Issuer { issuer: plane.issuer().to_owned(), jwks: serde_json::from_str(&jwks)? });
     let page = page();
     let named = page.lines().filter_map(|line| line.trim().strip_prefix("user: "));
-    for user in named.chain([SIGNED_IN]) {
+    for user in named.chain([at_hand::SIGNED_IN]) {
         emulator.put_user(User::new(user).with_photo());
     }
     Ok(emulator)
@@ -134,7 +130,7 @@ impl Desk {
         fs::create_dir_all(&folder)?;
         fs::create_dir_all(&programs)?;
         std::os::unix::fs::symlink(root().join("charts"), folder.join("charts"))?;
-        operator_at(&programs, &emulator.cloud_flag())?;
+        at_hand::program(&programs, &emulator.cloud_flag())?;
         let shell = Shell::new(plane, folder.clone()).await?.with_programs(programs.clone());
         Ok(Self { shell, folder, programs })
     }
@@ -161,15 +157,11 @@ impl Desk {
         Ok(())
     }
 
-    /// Someone opens the page that the command shows, enters the code and signs in.
+    /// The command shows a page and a code, and someone signs in.
     async fn log_in(&self, text: &str, emulator: &Emulator) -> Outcome {
         let told = self.folder.join("login.txt");
-        let shown = format!("exec 2> >(tee '{}' >&2)\n{text}", told.display());
-        let person = async {
-            let code = eventually("the command shows a code", SOON, || async { code_in(&told) }).await?;
-            if emulator.decide(&code, &Decision::Approve(SIGNED_IN.to_owned())) { Ok(()) } else { Err(code.into()) }
-        };
-        tokio::try_join!(self.run(&shown), person).map(|_| ())
+        let overheard = at_hand::overheard(text, &told);
+        tokio::try_join!(self.run(&overheard), at_hand::someone_signs_in(&told, emulator)).map(|_| ())
     }
 
     async fn holds_the_newest_refresh_token(&self, plane: &ControlPlane, emulator: &Emulator) -> Outcome {
@@ -182,25 +174,7 @@ impl Desk {
     }
 }
 
-/// The code that `login` has told a person to enter.
-fn code_in(told: &Path) -> Option<String> {
-    let told = fs::read_to_string(told).ok()?;
-    // What is written in pieces may be read in pieces: the full stop says that the code is all there.
-    let (code, _) = told.split_once("enter the code ")?.1.split_once('.')?;
-    Some(code.to_owned())
-}
-
 fn has_openssl() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join("openssl").is_file())
-}
-
-/// The program under its own name, at the emulated Microsoft.
-fn operator_at(programs: &Path, cloud: &str) -> Outcome {
-    let program = env!("CARGO_BIN_EXE_photo-removal-operator");
-    let script = format!("#!/bin/sh\norder=\"$1\"; shift\nexec '{program}' \"$order\" --cloud '{cloud}' \"$@\"\n");
-    let file = programs.join("photo-removal-operator");
-    fs::write(&file, script)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod admission;
+mod at_hand;
 mod chart;
 mod credentials;
 mod definition;
