@@ -1,7 +1,8 @@
-//! A Kubernetes operator that removes Microsoft 365 profile photos. A `PhotoRemoval` names one user or group; the
-//! operator calls Microsoft Graph's [Delete profilePhoto](https://learn.microsoft.com/graph/api/profilephoto-delete)
-//! with credentials that the resource refers to, keeps trying where trying helps, stops where it does not, and writes
-//! what happened, with evidence, into the resource's status.
+//! A Kubernetes operator that removes Microsoft 365 profile photos. A `PhotoRemoval` names one user, one group, or the
+//! user who signed in; the operator calls Microsoft Graph's
+//! [Delete profilePhoto](https://learn.microsoft.com/graph/api/profilephoto-delete) with credentials that the resource
+//! refers to, keeps trying where trying helps, stops where it does not, and writes what happened, with evidence, into the
+//! resource's status.
 //!
 //! This page is the map. The README speaks to users.
 //!
@@ -46,11 +47,11 @@
 //! | [`api`] | what users write and read: the resource, its status, the closed list of reasons |
 //! | [`lifecycle`] | the heart, pure: `decide`, `record`, back-off |
 //! | [`graph`] | Microsoft Graph: clouds, a target's URL, an answer's meaning, the client |
-//! | [`identity`] | Microsoft Entra: a Secret's credential, a token and its life, the token endpoint |
+//! | [`identity`] | Microsoft Entra: the credential of a Secret or `ServiceAccount`, its proof, a token and its life, signing in |
 //! | [`pacing`] | one governor per credential: window, pause, turns |
-//! | [`cluster`] | Kubernetes: watch, live read, status write, Secret, event |
+//! | [`cluster`] | Kubernetes: watch, live read, status write, event; Secrets, `ServiceAccount`s and their tokens |
 //! | [`operator`] | wires the rooms; looks after credentials; nothing in it decides about a removal |
-//! | [`commands`] | what people ask for besides running: a credential's check, a user's sign-in |
+//! | [`commands`] | what people ask for besides running: a credential's check, a user's sign-in; nothing in it calls Graph |
 //! | [`cli`], [`telemetry`] | flags to a validated configuration; logs that cannot leak |
 //! | [`health`], [`metrics`], [`serve`] | what `/readyz` and `/metrics` say, and where |
 //! | [`wire`], [`clock`] | one HTTP exchange, bounded; the one place that asks what time it is |
