@@ -72,6 +72,23 @@ pub fn helm() -> Result<PathBuf> {
     Ok(folder.join("helm"))
 }
 
+/// The program that judges objects with the libraries of kstatus, Argo CD and Flux, built from its sources in
+/// `tests/gitops` and the published Go modules pinned there. Blocks as [`assets_of`] does.
+///
+/// # Errors
+///
+/// One sentence: Go is not there, or the build failed.
+pub fn gitops_judge() -> Result<PathBuf> {
+    let folder = built(&Build {
+        what: "judges of GitOps tools".to_owned(),
+        needs: GO,
+        script: tests_folder().join("gitops").join("build"),
+        version: None,
+        otherwise: "",
+    })?;
+    Ok(folder.join("gitops"))
+}
+
 /// A Python program that finds Microsoft's own SDKs, installed at the versions pinned in `tests/parity`. Blocks as
 /// [`assets_of`] does, for seconds.
 ///

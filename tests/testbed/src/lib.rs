@@ -29,7 +29,7 @@ mod supervisor;
 mod wait;
 mod world;
 
-pub use assets::{DEFAULT_KUBERNETES, assets, assets_of, helm, python_with_sdks};
+pub use assets::{DEFAULT_KUBERNETES, assets, assets_of, gitops_judge, helm, python_with_sdks};
 pub use audit::AuditEntry;
 pub use certificates::{SigningPair, signing_pair};
 pub use error::{Error, Result};
