@@ -8,6 +8,7 @@ mod chart;
 mod credentials;
 mod definition;
 mod entra;
+mod gitops;
 mod installed;
 mod pages;
 mod readme;

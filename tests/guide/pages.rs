@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::Outcome;
 
 /// The pages whose blocks run.
-const PAGES: [&str; 2] = ["README.md", "docs/credentials.md"];
+const PAGES: [&str; 3] = ["README.md", "docs/credentials.md", "docs/gitops.md"];
 
 /// One fenced block.
 pub(crate) struct Block {
