@@ -10,8 +10,14 @@ pub enum Reason {
     Removed,
     /// There was no photo to remove.
     AlreadyAbsent,
+    /// A dry run found a photo.
+    WouldRemove,
+    /// A dry run found no photo.
+    NothingToRemove,
     /// Not tried yet, or waiting for its turn.
     Pending,
+    /// `spec.notBefore` lies ahead.
+    Scheduled,
     /// `spec.suspend` is true.
     Suspended,
     /// Graph asked the whole credential to pause.
@@ -32,6 +38,10 @@ pub enum Reason {
     TargetNotSupported,
     /// Graph refuses the request itself.
     Rejected,
+    /// As many tries failed as `spec.backoffLimit` lets fail.
+    BackoffLimitExceeded,
+    /// `spec.notAfter` has passed.
+    Expired,
 }
 
 /// What a reason means to whoever waits for the object.
@@ -49,10 +59,13 @@ pub enum Category {
 
 impl Reason {
     /// Every reason, in the order in which the documentation lists them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Removed,
         Self::AlreadyAbsent,
+        Self::WouldRemove,
+        Self::NothingToRemove,
         Self::Pending,
+        Self::Scheduled,
         Self::Suspended,
         Self::Throttled,
         Self::GraphUnavailable,
@@ -63,6 +76,8 @@ impl Reason {
         Self::TargetNotFound,
         Self::TargetNotSupported,
         Self::Rejected,
+        Self::BackoffLimitExceeded,
+        Self::Expired,
     ];
 
     /// The name on the wire, in UpperCamelCase as Kubernetes wants a condition's reason.
@@ -71,7 +86,10 @@ impl Reason {
         match self {
             Self::Removed => "Removed",
             Self::AlreadyAbsent => "AlreadyAbsent",
+            Self::WouldRemove => "WouldRemove",
+            Self::NothingToRemove => "NothingToRemove",
             Self::Pending => "Pending",
+            Self::Scheduled => "Scheduled",
             Self::Suspended => "Suspended",
             Self::Throttled => "Throttled",
             Self::GraphUnavailable => "GraphUnavailable",
@@ -82,6 +100,8 @@ impl Reason {
             Self::TargetNotFound => "TargetNotFound",
             Self::TargetNotSupported => "TargetNotSupported",
             Self::Rejected => "Rejected",
+            Self::BackoffLimitExceeded => "BackoffLimitExceeded",
+            Self::Expired => "Expired",
         }
     }
 
@@ -96,17 +116,21 @@ impl Reason {
     #[must_use]
     pub const fn category(self) -> Category {
         match self {
-            Self::Removed | Self::AlreadyAbsent => Category::Done,
+            Self::Removed | Self::AlreadyAbsent | Self::WouldRemove | Self::NothingToRemove => Category::Done,
             Self::Pending
+            | Self::Scheduled
             | Self::Throttled
             | Self::GraphUnavailable
             | Self::SignInUnavailable
             | Self::CredentialNotFound
             | Self::Rejected => Category::GoingOn,
             Self::Suspended => Category::Resting,
-            Self::CredentialInvalid | Self::PermissionDenied | Self::TargetNotFound | Self::TargetNotSupported => {
-                Category::Stuck
-            }
+            Self::CredentialInvalid
+            | Self::PermissionDenied
+            | Self::TargetNotFound
+            | Self::TargetNotSupported
+            | Self::BackoffLimitExceeded
+            | Self::Expired => Category::Stuck,
         }
     }
 }

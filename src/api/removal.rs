@@ -1,8 +1,12 @@
 //! The spec, parsed: what the rest of the house works with.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{ClientId, Cloud, CredentialsSpec, GroupId, InvalidId, PhotoRemovalSpec, TargetSpec, TenantId, UserId};
+
+/// A photo that came back is looked for no more often than this: Microsoft's own caches take longer.
+const LEAST_RECHECK: Duration = Duration::from_secs(60 * 60);
 
 /// Whose photo is to go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +48,8 @@ pub struct Removal {
     pub credential: CredentialRef,
     /// In which national cloud.
     pub cloud: Cloud,
+    /// How often to look again once it is done, if at all.
+    pub recheck: Option<Duration>,
 }
 
 /// Why a stored spec makes no sense. A whole sentence without the offending value, which may be a person's name.
@@ -69,6 +75,12 @@ pub enum InvalidSpec {
         /// What it should refer to.
         kind: &'static str,
     },
+    /// No duration, or less than an hour.
+    #[error("spec.recheckInterval is not a duration of at least one hour")]
+    Recheck,
+    /// The end comes before the beginning.
+    #[error("spec.notBefore is not before spec.notAfter")]
+    Dates,
     /// A malformed identifier.
     #[error("{field} is malformed: {source}")]
     Id {
@@ -123,8 +135,31 @@ impl PhotoRemovalSpec {
     /// # Errors
     /// What admission would have said of it: a spec that an older CRD let in must not reach Graph.
     pub fn parse(&self) -> Result<Removal, InvalidSpec> {
-        Ok(Removal { target: self.target.parse()?, credential: self.credentials.parse()?, cloud: self.cloud })
+        if matches!((self.not_before, self.not_after), (Some(begin), Some(end)) if begin >= end) {
+            return Err(InvalidSpec::Dates);
+        }
+        Ok(Removal {
+            target: self.target.parse()?,
+            credential: self.credentials.parse()?,
+            cloud: self.cloud,
+            recheck: self.recheck_interval.as_deref().map(recheck).transpose()?,
+        })
     }
+}
+
+/// Hours, minutes and seconds, in that order, none of them twice.
+fn recheck(text: &str) -> Result<Duration, InvalidSpec> {
+    let mut rest = text;
+    let mut seconds: u64 = 0;
+    for (unit, length) in [('h', 3_600), ('m', 60), ('s', 1)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            let number: u64 = number.parse().map_err(|_| InvalidSpec::Recheck)?;
+            seconds = seconds.saturating_add(number.saturating_mul(length));
+            rest = after;
+        }
+    }
+    let interval = Duration::from_secs(seconds);
+    if rest.is_empty() && interval >= LEAST_RECHECK { Ok(interval) } else { Err(InvalidSpec::Recheck) }
 }
 
 impl TargetSpec {

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "the schema's derive repeats each struct inside a function")]
 #![allow(clippy::duplicated_attributes, reason = "every printcolumn has the same keys")]
 
+use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ use super::PhotoRemovalStatus;
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.notBefore) || !has(self.notAfter) || self.notBefore < self.notAfter").message("notBefore must be before notAfter"))]
+#[x_kube(validation = Rule::new("!has(self.recheckInterval) || !has(self.ttlSecondsAfterFinished)").message("recheckInterval and ttlSecondsAfterFinished do not go together: a resource that is deleted looks at nothing any more"))]
 pub struct PhotoRemovalSpec {
     /// Whose photo is removed: exactly one of `user`, `group` and `me`. It cannot be changed afterwards: create another
     /// PhotoRemoval for another target. Example: `{user: leaver@contoso.com}`.
@@ -99,6 +102,41 @@ pub struct PhotoRemovalSpec {
     /// Default: false.
     #[serde(default)]
     pub suspend: bool,
+
+    /// Nothing is sent before this time. Default: at once. Example: `2026-12-01T00:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+
+    /// Nothing is sent after this time, whatever became of the resource until then: a manifest that is applied again
+    /// years later cannot remove a new photo. Must be later than notBefore. Default: no end.
+    /// Example: `2026-12-31T00:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+
+    /// How many tries may fail after the first one before the operator gives up, as of a Job: 0 is one try. Throttled
+    /// answers do not count. It starts over when the spec changes. Default: no limit. Example: `10`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub backoff_limit: Option<i32>,
+
+    /// So many seconds after the removal is done (Ready), this resource is deleted, and its proof with it; one that is
+    /// stalled is kept. Default: it is never deleted. Example: `86400`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub ttl_seconds_after_finished: Option<i32>,
+
+    /// While true, the operator finds out what it would do and deletes nothing. Set to false later, the removal runs for
+    /// real. Default: false.
+    #[serde(default)]
+    pub dry_run: bool,
+
+    /// How often, once the removal is done, the operator looks for a photo that came back and removes it: a duration of
+    /// hours, minutes and seconds, at least 1h. Does not go with ttlSecondsAfterFinished. Default: once is enough.
+    /// Example: `24h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self.size() > 0 && duration(self) >= duration('1h')").message("recheckInterval must be a duration of at least one hour, such as 24h or 1h30m"))]
+    pub recheck_interval: Option<String>,
 }
 
 /// Whose photo is removed: exactly one of the fields.

@@ -37,8 +37,8 @@ pub struct PhotoRemovalStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Vec<Condition>,
 
-    /// What became of the photo: Removed (Microsoft Graph said it removed it) or AlreadyAbsent (there was none). Absent
-    /// until known; never changes afterwards.
+    /// What became of the photo: Removed (Microsoft Graph said it removed it) or AlreadyAbsent (there was none); of a dry
+    /// run WouldRemove (there is one) or NothingToRemove. Absent until known. The first two never change afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 
@@ -52,6 +52,11 @@ pub struct PhotoRemovalStatus {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: i32,
 
+    /// How many tries have failed in all since the spec last changed or a retry was asked for; spec.backoffLimit is held
+    /// against it. Throttled answers do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: i32,
+
     /// When the first attempt was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Timestamp>,
@@ -64,13 +69,22 @@ pub struct PhotoRemovalStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Timestamp>,
 
-    /// The last DELETE and what came of it.
+    /// The last DELETE, or the GET of a dry run or a re-check, and what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt: Option<LastAttempt>,
 
     /// The proof, written together with the outcome and never overwritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+
+    /// With spec.recheckInterval: how many photos were removed in all, the first one too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removals: i32,
+
+    /// The value of the annotation photoremoval.dev/retry (or Flux's reconcile.fluxcd.io/requestedAt) that was acted on; of
+    /// a long one its beginning and a check sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_retry: Option<String>,
 
     /// What a newer version wrote and this one does not know: written back as it was read. No part of the schema.
     #[serde(flatten)]
@@ -86,26 +100,41 @@ impl PhotoRemovalStatus {
         outcome: None,
         attempts: 0,
         failures: 0,
+        failed: 0,
         start_time: None,
         completion_time: None,
         next_attempt_time: None,
         last_attempt: None,
         evidence: None,
+        removals: 0,
+        last_handled_retry: None,
         other: BTreeMap::new(),
     };
 }
 
-/// What became of the photo: Removed (Microsoft Graph said it removed it) or AlreadyAbsent (there was none). Absent until
-/// known; never changes afterwards.
+/// What became of the photo: Removed (Microsoft Graph said it removed it) or AlreadyAbsent (there was none); of a dry run
+/// WouldRemove (there is one) or NothingToRemove. Absent until known. The first two never change afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Outcome {
     /// Microsoft Graph answered the DELETE with success.
     Removed,
     /// There was no photo.
     AlreadyAbsent,
+    /// A dry run found a photo.
+    WouldRemove,
+    /// A dry run found none.
+    NothingToRemove,
 }
 
-/// One DELETE and what came of it.
+impl Outcome {
+    /// Whether it is what became of the photo, and not what would.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        matches!(self, Self::Removed | Self::AlreadyAbsent)
+    }
+}
+
+/// One DELETE, or the GET of a dry run or a re-check, and what came of it.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastAttempt {

@@ -9,7 +9,7 @@ use kube::{Api, Client, Resource};
 
 use super::client::within;
 use super::{CallError, Live};
-use crate::api::{Category, PhotoRemoval, Reason};
+use crate::api::PhotoRemoval;
 
 /// Who reports. Kubernetes wants a qualified name.
 const CONTROLLER: &str = "photoremoval.dev/operator";
@@ -20,10 +20,10 @@ const NOTE_LIMIT: usize = 1024;
 /// What an event says.
 #[derive(Clone, Debug)]
 pub struct Note<'a> {
-    /// The reason that the object has now.
-    pub reason: Reason,
-    /// Where it stands.
-    pub category: Category,
+    /// The reason that the object has now, or another word of this kind.
+    pub reason: &'a str,
+    /// Whether somebody should look at it.
+    pub warns: bool,
     /// The message of its conditions.
     pub message: &'a str,
     /// The resourceVersion that the status write brought about: names the change, so that an event that is published
@@ -52,11 +52,6 @@ pub async fn publish(
 }
 
 fn event(instance: &str, live: &Live, note: &Note<'_>, now: Timestamp) -> Event {
-    let warning = match note.category {
-        Category::Stuck => true,
-        Category::GoingOn => note.reason != Reason::Pending,
-        Category::Done | Category::Resting => false,
-    };
     Event {
         metadata: ObjectMeta {
             name: Some(name(live, note)),
@@ -66,11 +61,11 @@ fn event(instance: &str, live: &Live, note: &Note<'_>, now: Timestamp) -> Event 
         action: Some("RemovePhoto".to_owned()),
         event_time: Some(MicroTime(now)),
         note: Some(truncated(note.message)),
-        reason: Some(note.reason.as_str().to_owned()),
+        reason: Some(note.reason.to_owned()),
         regarding: Some(regarding(live)),
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(instance.to_owned()),
-        type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
+        type_: Some(if note.warns { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     }
 }

@@ -1,7 +1,7 @@
 //! One `PhotoRemoval`, read live and written back.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DynamicObject, PostParams};
+use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
@@ -86,6 +86,20 @@ impl Removals {
                 Some(422) => WriteError::Unfit,
                 _ => WriteError::Call(error),
             }),
+        }
+    }
+
+    /// Deletes the object if it still is the one of that uid and resourceVersion; otherwise does nothing.
+    ///
+    /// # Errors
+    /// When the API server does not answer in time or refuses.
+    pub async fn discard(&self, reference: &ObjectRef, meta: &ObjectMeta) -> Result<(), CallError> {
+        let preconditions = Preconditions { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() };
+        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let api = self.api(reference.namespace.as_deref());
+        match within("deleting the PhotoRemoval", api.delete(&reference.name, &parameters)).await {
+            Err(error) if !matches!(error.code(), Some(404 | 409)) => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -42,6 +42,22 @@ impl Graph {
         self.ask(request, Bodies::OfFailures).await
     }
 
+    /// Asks Graph for the target's photo, of which only the head of the answer is read. Changes nothing. Takes at most 60
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`Failure`] if no answer arrived.
+    pub async fn photo_exists(
+        &self,
+        endpoints: &Endpoints,
+        target: &Target,
+        token: &SecretString,
+        client_request_id: &str,
+    ) -> Result<Answer, Failure> {
+        let request = request(Method::GET, path::photo(&endpoints.graph, target), token, client_request_id)?;
+        self.ask(request, Bodies::OfFailures).await
+    }
+
     /// Asks Graph whether the target exists. Changes nothing. Takes at most 60 seconds.
     ///
     /// # Errors

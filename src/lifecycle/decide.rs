@@ -1,10 +1,12 @@
 //! What to do next about one removal.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::record;
-use crate::api::{Category, LastAttempt, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
+use super::standing;
+use crate::api::{Category, LastAttempt, Outcome, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
 
 /// One object, as it is seen.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub struct Seen<'a> {
     pub generation: i64,
     /// `metadata.deletionTimestamp` is set: somebody else's finalizer keeps the object.
     pub deleting: bool,
+    /// What the retry annotations say, in a form that fits a status.
+    pub retry: Option<&'a str>,
     /// What was asked for.
     pub spec: &'a PhotoRemovalSpec,
     /// What is known.
@@ -30,8 +34,21 @@ pub enum Step {
     WaitUntil(Timestamp),
     /// Try to remove the photo. A credential in trouble ends the try before anything is sent.
     Remove(Removal),
+    /// Ask whether there is a photo, likewise.
+    Check(Removal, Purpose),
     /// Write this status.
     Record(Box<PhotoRemovalStatus>),
+    /// Delete the object, which has outlived its time.
+    Discard,
+}
+
+/// Why a photo is only asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A dry run: whatever is there is left alone.
+    Rehearsal,
+    /// A photo was removed or absent before; one that came back is removed.
+    Recheck,
 }
 
 /// What to do next about one removal. Pure: same sight, same time, same step.
@@ -40,15 +57,47 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Step {
     if seen.deleting {
         return Step::Rest;
     }
-    if seen.status.outcome.is_some() {
-        return settle(seen, record::observed(seen));
+    if seen.is_finished() {
+        return rest(seen, now);
     }
     if seen.spec.suspend {
-        return settle(seen, record::suspended(seen, now));
+        return settle(seen, standing::suspended(seen, now));
     }
+    let removal = match seen.spec.parse() {
+        Err(invalid) => return settle(seen, standing::invalid(seen, &invalid.to_string(), now)),
+        Ok(removal) => removal,
+    };
+    if seen.spec.not_after.is_some_and(|end| end <= now) {
+        return settle(seen, standing::expired(seen, now));
+    }
+    match seen.spec.not_before.filter(|begin| *begin > now) {
+        Some(begin) => match settle(seen, standing::scheduled(seen, begin, now)) {
+            Step::Rest => Step::WaitUntil(begin),
+            step => step,
+        },
+        None => attempt(seen, removal, now),
+    }
+}
+
+/// A finished object is left alone but for what it asks for itself: to be deleted, or to be looked at again.
+fn rest(seen: &Seen<'_>, now: Timestamp) -> Step {
+    if let step @ Step::Record(_) = settle(seen, standing::observed(seen, now)) {
+        return step;
+    }
+    if let Some(due) = seen.discarded_at() {
+        return if due <= now { Step::Discard } else { Step::WaitUntil(due) };
+    }
+    let Some(due) = seen.status.next_attempt_time else { return Step::Rest };
+    let over = seen.spec.not_after.is_some_and(|end| end <= now.max(due));
     match seen.spec.parse() {
-        Err(invalid) => settle(seen, record::invalid(seen, &invalid.to_string(), now)),
-        Ok(removal) => attempt(seen, removal, now),
+        Ok(removal) if removal.recheck.is_some() && !over && !seen.spec.suspend => {
+            if due <= now {
+                Step::Check(removal, Purpose::Recheck)
+            } else {
+                Step::WaitUntil(due)
+            }
+        }
+        _ => Step::Rest,
     }
 }
 
@@ -57,7 +106,7 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Step {
 /// before or was suspended or edited since.
 #[must_use]
 pub fn throttled_until(seen: &Seen<'_>, now: Timestamp) -> Option<(Removal, Timestamp)> {
-    if seen.status.outcome.is_some() {
+    if seen.status.outcome.is_some_and(Outcome::is_real) && seen.spec.recheck_interval.is_none() {
         return None;
     }
     let waiting = seen.status.next_attempt_time.filter(|_| seen.status.reason() == Some(Reason::Throttled));
@@ -74,13 +123,15 @@ impl LastAttempt {
     }
 }
 
-/// A try is due unless the object waits for a time, or for a person. A changed spec ends every wait: it may be the cure.
+/// A try is due unless the object waits for a time, or for a person. A changed spec ends every wait: it may be the cure;
+/// and so does a person who asks for it.
 fn attempt(seen: &Seen<'_>, removal: Removal, now: Timestamp) -> Step {
-    if !seen.is_observed() {
-        return Step::Remove(removal);
-    }
+    let asked = !seen.is_observed() || seen.retry_is_due();
     match seen.status.next_attempt_time {
-        Some(next) if next > now => Step::WaitUntil(next),
+        // Nothing is sent after the end, so that is when there is something to say.
+        Some(next) if next > now && !asked => Step::WaitUntil(seen.spec.not_after.map_or(next, |end| end.min(next))),
+        _ if !asked && seen.has_given_up() => seen.spec.not_after.map_or(Step::Rest, Step::WaitUntil),
+        _ if seen.spec.dry_run => Step::Check(removal, Purpose::Rehearsal),
         _ => Step::Remove(removal),
     }
 }
@@ -95,6 +146,45 @@ impl Seen<'_> {
     #[must_use]
     pub fn is_observed(&self) -> bool {
         self.status.observed_generation == Some(self.generation)
+    }
+
+    /// Whether what was asked for is done: for real, or, of a dry run, on paper.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.status.outcome.is_some_and(|outcome| outcome.is_real() || self.spec.dry_run)
+    }
+
+    /// Whether somebody asks for a try now.
+    #[must_use]
+    pub fn retry_is_due(&self) -> bool {
+        self.retry.is_some() && self.retry != self.status.last_handled_retry.as_deref()
+    }
+
+    /// Whether no more tries may fail.
+    pub(super) fn has_given_up(&self) -> bool {
+        let waits_for_a_person = matches!(
+            self.status.reason(),
+            Some(
+                Reason::BackoffLimitExceeded
+                    | Reason::PermissionDenied
+                    | Reason::TargetNotFound
+                    | Reason::TargetNotSupported
+                    | Reason::Rejected
+            )
+        );
+        waits_for_a_person && self.is_exhausted(self.status.failed)
+    }
+
+    /// Whether that many failures are more than may be.
+    pub(super) fn is_exhausted(&self, failed: i32) -> bool {
+        self.spec.backoff_limit.is_some_and(|limit| failed > limit)
+    }
+
+    /// When the finished object is to be deleted, if ever.
+    fn discarded_at(&self) -> Option<Timestamp> {
+        let seconds = u64::try_from(self.spec.ttl_seconds_after_finished?).unwrap_or(0);
+        let finished = self.status.completion_time?;
+        Some(finished.saturating_add(Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the conditions say: one sentence on what happened and, if anything can be done, one on what to do. No message
 //! names a person or holds anything of a response's body.
 
+use jiff::Timestamp;
+
 use super::verdict::Obstacle;
 use crate::api::TargetSpec;
 
@@ -9,6 +11,33 @@ pub(super) const REMOVED: &str =
 
 pub(super) const SUSPENDED: &str =
     "Nothing is sent while spec.suspend is true. Set it to false to have the photo removed.";
+
+pub(super) fn scheduled(begin: Timestamp) -> String {
+    let date = begin.strftime("%F at %R UTC");
+    format!(
+        "Nothing is sent before {date}, which is spec.notBefore. Change it, or take it away, to have the photo removed."
+    )
+}
+
+pub(super) const EXPIRED: &str = "Nothing was removed before spec.notAfter, and nothing is sent after it. Set a later one \
+    if the photo is still to be removed.";
+
+pub(super) const BACKOFF_LIMIT_EXCEEDED: &str = "As many tries failed as spec.backoffLimit lets fail; status.lastAttempt \
+    has the details. Raise it, or change the annotation photoremoval.dev/retry, to have it tried again.";
+
+pub(super) const WOULD_REMOVE: &str = "There is a photo, and this dry run left it alone. That it could be removed is not \
+    confirmed: another permission is needed for that. Set spec.dryRun to false to have it removed.";
+
+pub(super) fn nothing_to_remove(target: &TargetSpec, confirmed: bool) -> String {
+    format!("{} This was a dry run.", absent(target, confirmed))
+}
+
+pub(super) fn came_back(removals: i32, time: Timestamp) -> String {
+    let date = time.strftime("%F at %R UTC");
+    format!(
+        "{REMOVED} It came back and was removed again, the last time on {date}; {removals} photos were removed in all."
+    )
+}
 
 pub(super) const THROTTLED: &str =
     "Microsoft Graph asked this credential to slow down. The operator goes on when the pause is over.";

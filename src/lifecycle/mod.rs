@@ -12,9 +12,11 @@ mod backoff;
 mod decide;
 mod message;
 mod record;
+mod standing;
 mod verdict;
 
 pub use backoff::{Backoff, Seed};
-pub use decide::{Seen, Step, decide, throttled_until};
-pub use record::{Policy, record, unreadable};
+pub use decide::{Purpose, Seen, Step, decide, throttled_until};
+pub use record::{Policy, record};
+pub use standing::unreadable;
 pub use verdict::{Attempt, Brought, Obstacle, Trouble, Verdict};

@@ -1,13 +1,11 @@
 //! What to write down: the status that follows from the status that was, and from what a try brought.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
-use jiff::{Timestamp, Unit};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-
+use super::standing::{completion, later, recheck, rounded, stand};
 use super::verdict::{Attempt, Brought, Trouble, Verdict};
 use super::{Backoff, Seed, Seen, message};
-use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason, condition};
+use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason};
 
 /// From this refusal in a row on a person must look at it: a request that Graph refuses five times will not be taken
 /// the sixth time, but one "bad request" that was a bad day of the service must not end a removal.
@@ -23,10 +21,11 @@ pub struct Policy {
 }
 
 /// The status after a try. Pure. A try that was recorded already, by a write whose answer was lost, changes nothing; nor
-/// does any try once an outcome is recorded.
+/// does any try but a re-check once an outcome is recorded.
 #[must_use]
 pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestamp) -> PhotoRemovalStatus {
-    if seen.status.outcome.is_some() || seen.status.tells_of(brought) {
+    let is_done = seen.status.outcome.is_some_and(Outcome::is_real);
+    if is_done != matches!(brought, Brought::Recheck(..)) || seen.status.tells_of(brought) {
         return seen.status.clone();
     }
     let mut page = Page::open(seen, policy, now);
@@ -36,6 +35,15 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
             let throttled = matches!(verdict, Verdict::Throttled { .. });
             page.attempted(attempt, attempt.received.saturating_sub(u32::from(throttled)));
             page.judged(attempt, verdict);
+        }
+        Brought::Rehearsal(attempt, verdict) => {
+            page.notice.clone_from(&attempt.notice);
+            page.attempted(attempt, 0);
+            page.rehearsed(attempt, verdict);
+        }
+        Brought::Recheck(attempt, verdict) => {
+            page.attempted(attempt, u32::from(*verdict == Verdict::Removed));
+            page.rechecked(attempt, verdict);
         }
         Brought::Refusal(attempt, trouble) => {
             page.attempted(attempt, attempt.received);
@@ -50,52 +58,16 @@ impl PhotoRemovalStatus {
     /// Whether that very try is the last one recorded.
     fn tells_of(&self, brought: &Brought) -> bool {
         match brought {
-            Brought::Answer(attempt, _) | Brought::Refusal(attempt, _) => {
+            Brought::Answer(attempt, _)
+            | Brought::Rehearsal(attempt, _)
+            | Brought::Recheck(attempt, _)
+            | Brought::Refusal(attempt, _) => {
                 let last = self.last_attempt.as_ref().and_then(|last| last.client_request_id.as_ref());
                 last == Some(&attempt.client_request_id)
             }
             Brought::Trouble(_) => false,
         }
     }
-}
-
-/// The status of a finished object whose spec was edited: nothing but the generation changes.
-pub(super) fn observed(seen: &Seen<'_>) -> PhotoRemovalStatus {
-    let mut status = seen.status.clone();
-    status.observed_generation = Some(seen.generation);
-    for condition in &mut status.conditions {
-        condition.observed_generation = Some(seen.generation);
-    }
-    status
-}
-
-/// The status of an object that is to rest.
-pub(super) fn suspended(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
-    let mut status = seen.status.clone();
-    status.next_attempt_time = None;
-    status.completion_time = None;
-    status.failures = 0;
-    stand(&mut status, seen.generation, Reason::Suspended, Category::Resting, message::SUSPENDED, now);
-    status
-}
-
-/// The status of an object that does not even fit the schema. `before` holds what could be read of it.
-#[must_use]
-pub fn unreadable(before: &PhotoRemovalStatus, generation: i64, now: Timestamp) -> PhotoRemovalStatus {
-    let mut status = before.clone();
-    // A time that is there may be a newer version's, and part of its evidence.
-    status.completion_time.get_or_insert(rounded(now));
-    stand(&mut status, generation, Reason::Rejected, Category::Stuck, message::UNREADABLE, now);
-    status
-}
-
-/// The status of an object whose stored spec makes no sense.
-pub(super) fn invalid(seen: &Seen<'_>, fault: &str, now: Timestamp) -> PhotoRemovalStatus {
-    let mut status = seen.status.clone();
-    status.next_attempt_time = None;
-    status.completion_time = completion(seen.status, now);
-    stand(&mut status, seen.generation, Reason::Rejected, Category::Stuck, &message::invalid_spec(fault), now);
-    status
 }
 
 /// One status while it is being written.
@@ -110,7 +82,16 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn open(seen: &'a Seen<'a>, policy: &'a Policy, now: Timestamp) -> Self {
-        Self { seen, policy, now, notice: None, status: seen.status.clone() }
+        let mut status = seen.status.clone();
+        // What a dry run found is of the past once anything is tried for real.
+        status.outcome = status.outcome.filter(|outcome| outcome.is_real());
+        if seen.retry_is_due() {
+            status.last_handled_retry = seen.retry.map(str::to_owned);
+        }
+        if !seen.is_observed() || seen.retry_is_due() {
+            status.failed = 0;
+        }
+        Self { seen, policy, now, notice: None, status }
     }
 
     fn attempted(&mut self, attempt: &Attempt, requests: u32) {
@@ -130,11 +111,73 @@ impl<'a> Page<'a> {
     fn judged(&mut self, attempt: &Attempt, verdict: &Verdict) {
         let target = &self.seen.spec.target;
         match verdict {
-            Verdict::Removed => self.done(attempt, Outcome::Removed, Reason::Removed, message::REMOVED),
+            Verdict::Removed => {
+                self.status.removals = self.status.removals.saturating_add(i32::from(recheck(self.seen).is_some()));
+                self.done(attempt, Outcome::Removed, Reason::Removed, message::REMOVED);
+            }
             Verdict::Absent { confirmed } => {
                 let text = message::absent(target, *confirmed);
                 self.done(attempt, Outcome::AlreadyAbsent, Reason::AlreadyAbsent, &text);
             }
+            other => self.undone(attempt, other),
+        }
+    }
+
+    /// A dry run asked for the photo.
+    fn rehearsed(&mut self, attempt: &Attempt, verdict: &Verdict) {
+        let target = &self.seen.spec.target;
+        let (outcome, reason, text) = match verdict {
+            Verdict::Present => (Outcome::WouldRemove, Reason::WouldRemove, message::WOULD_REMOVE.to_owned()),
+            Verdict::Absent { confirmed } => {
+                let text = message::nothing_to_remove(target, *confirmed);
+                (Outcome::NothingToRemove, Reason::NothingToRemove, text)
+            }
+            other => return self.undone(attempt, other),
+        };
+        self.finished(outcome);
+        self.stand(reason, Category::Done, &text);
+    }
+
+    /// The proof stands, whatever a re-check brings; only what it removed, and when the next one is, is new.
+    fn rechecked(&mut self, attempt: &Attempt, verdict: &Verdict) {
+        let interval = recheck(self.seen).unwrap_or_default();
+        let wait = match verdict {
+            Verdict::Removed => {
+                self.status.removals = self.status.removals.saturating_add(1);
+                let text = message::came_back(self.status.removals, attempt.time);
+                self.say(&text);
+                interval
+            }
+            Verdict::Absent { .. } | Verdict::TargetNotFound => interval,
+            Verdict::Throttled { until } => {
+                self.status.next_attempt_time = Some(rounded(*until));
+                return;
+            }
+            _ => {
+                self.status.failures = self.status.failures.saturating_add(1);
+                let step = u32::try_from(self.status.failures).unwrap_or(u32::MAX);
+                self.policy.looks.after(step, Seed(self.seen.uid)).min(interval)
+            }
+        };
+        if wait == interval {
+            self.status.failures = 0;
+        }
+        self.status.next_attempt_time = Some(later(self.now, wait));
+    }
+
+    /// Another message for the conditions as they are.
+    fn say(&mut self, text: &str) {
+        for condition in &mut self.status.conditions {
+            text.clone_into(&mut condition.message);
+        }
+    }
+
+    fn undone(&mut self, attempt: &Attempt, verdict: &Verdict) {
+        let target = &self.seen.spec.target;
+        if !matches!(verdict, Verdict::Throttled { .. }) {
+            self.status.failed = self.status.failed.saturating_add(1);
+        }
+        match verdict {
             Verdict::TargetNotFound => self.stuck(Reason::TargetNotFound, &message::not_found(target)),
             Verdict::TargetNotSupported(obstacle) => {
                 self.stuck(Reason::TargetNotSupported, message::not_supported(*obstacle));
@@ -143,17 +186,35 @@ impl<'a> Page<'a> {
                 self.stuck(Reason::PermissionDenied, &message::denied(target, attempt.delegated));
             }
             Verdict::Throttled { until } => self.throttled(*until),
-            Verdict::Unavailable => self.unavailable(),
             Verdict::Rejected => self.rejected(),
+            // A photo that is there is no answer to a DELETE.
+            Verdict::Unavailable | Verdict::Present | Verdict::Removed | Verdict::Absent { .. } => self.unavailable(),
         }
+    }
+
+    /// No more tries may fail.
+    fn is_exhausted(&self) -> bool {
+        self.seen.is_exhausted(self.status.failed)
+    }
+
+    fn give_up(&mut self) {
+        (self.status.failures, self.status.next_attempt_time) = (0, None);
+        self.status.completion_time = completion(self.seen.status, self.now);
+        self.stand(Reason::BackoffLimitExceeded, Category::Stuck, message::BACKOFF_LIMIT_EXCEEDED);
+    }
+
+    /// The outcome, and when it is looked at again or no more.
+    fn finished(&mut self, outcome: Outcome) {
+        self.status.outcome = Some(outcome);
+        self.status.failures = 0;
+        self.status.completion_time = Some(rounded(self.now));
+        let interval = recheck(self.seen).filter(|_| outcome.is_real());
+        self.status.next_attempt_time = interval.map(|interval| later(self.now, interval));
     }
 
     fn done(&mut self, attempt: &Attempt, outcome: Outcome, reason: Reason, text: &str) {
         let time = rounded(attempt.time);
-        self.status.outcome = Some(outcome);
-        self.status.failures = 0;
-        self.status.next_attempt_time = None;
-        self.status.completion_time = Some(rounded(self.now));
+        self.finished(outcome);
         self.status.evidence.get_or_insert_with(|| Evidence {
             time,
             tenant_id: attempt.tenant.as_str().to_owned(),
@@ -187,6 +248,9 @@ impl<'a> Page<'a> {
             let looks = self.count().saturating_add(1);
             return self.wait(self.policy.looks, looks, looks);
         }
+        if self.is_exhausted() {
+            return self.give_up();
+        }
         let failures = self.failures(Reason::GraphUnavailable);
         self.wait(self.policy.retries, failures, failures);
         self.status.completion_time = None;
@@ -195,7 +259,10 @@ impl<'a> Page<'a> {
 
     fn rejected(&mut self) {
         let failures = self.failures(Reason::Rejected);
-        if failures < REJECTIONS && !self.was_stuck() {
+        if failures < REJECTIONS && self.is_exhausted() {
+            return self.give_up();
+        }
+        if failures < REJECTIONS && (!self.was_stuck() || self.was_given_up()) {
             self.wait(self.policy.retries, failures, failures);
             self.status.completion_time = None;
             return self.stand(Reason::Rejected, Category::GoingOn, message::REJECTED);
@@ -229,7 +296,12 @@ impl<'a> Page<'a> {
     /// Conditions do not flap: a look at a stalled object that finds the service down learned nothing about what
     /// stalled it. A credential is the exception: it was looked at for itself, and is not what is wrong now.
     fn learned_nothing(&self) -> bool {
-        self.was_stuck() && self.seen.status.reason() != Some(Reason::CredentialInvalid)
+        self.was_stuck() && !self.was_given_up() && self.seen.status.reason() != Some(Reason::CredentialInvalid)
+    }
+
+    /// It is tried once more because somebody asked for it.
+    fn was_given_up(&self) -> bool {
+        self.seen.status.reason() == Some(Reason::BackoffLimitExceeded)
     }
 
     fn count(&self) -> u32 {
@@ -244,7 +316,9 @@ impl<'a> Page<'a> {
 
     fn wait(&mut self, backoff: Backoff, step: u32, failures: u32) {
         self.status.failures = i32::try_from(failures).unwrap_or(i32::MAX);
-        self.status.next_attempt_time = Some(later(self.now, backoff.after(step, Seed(self.seen.uid))));
+        // Who may not fail again does not try again.
+        let next = later(self.now, backoff.after(step, Seed(self.seen.uid)));
+        self.status.next_attempt_time = (!self.is_exhausted()).then_some(next);
     }
 
     fn stand(&mut self, reason: Reason, category: Category, text: &str) {
@@ -254,58 +328,4 @@ impl<'a> Page<'a> {
         };
         stand(&mut self.status, self.seen.generation, reason, category, text, self.now);
     }
-}
-
-/// An object that was already stuck stays completed at the time when it first was.
-fn completion(before: &PhotoRemovalStatus, now: Timestamp) -> Option<Timestamp> {
-    before.completion_time.filter(|_| before.is_stalled()).or(Some(rounded(now)))
-}
-
-/// Writes the conditions: `Ready` always, `Reconciling` and `Stalled` only where they are true.
-fn stand(
-    status: &mut PhotoRemovalStatus,
-    generation: i64,
-    reason: Reason,
-    category: Category,
-    text: &str,
-    now: Timestamp,
-) {
-    let conditions = match category {
-        Category::Done => vec![(condition::READY, "True")],
-        Category::Resting => vec![(condition::READY, "False")],
-        Category::GoingOn => vec![(condition::READY, "False"), (condition::RECONCILING, "True")],
-        Category::Stuck => vec![(condition::READY, "False"), (condition::STALLED, "True")],
-    };
-    let written = |(kind, value): (&str, &str)| Condition {
-        type_: kind.to_owned(),
-        status: value.to_owned(),
-        reason: reason.as_str().to_owned(),
-        message: text.to_owned(),
-        observed_generation: Some(generation),
-        last_transition_time: Time(transition(status.condition(kind), value, now)),
-    };
-    let conditions = conditions.into_iter().map(written).collect();
-    status.conditions = conditions;
-    status.observed_generation = Some(generation);
-}
-
-/// When the condition last changed its status. The CRD's default says 1970, which is nobody's time.
-fn transition(before: Option<&Condition>, value: &str, now: Timestamp) -> Timestamp {
-    match before {
-        Some(before) if before.status == value && before.last_transition_time.0 > Timestamp::UNIX_EPOCH => {
-            before.last_transition_time.0
-        }
-        // Conditions keep whole seconds; what is compared with a stored one must too.
-        _ => Timestamp::from_second(now.as_second()).unwrap_or(now),
-    }
-}
-
-/// Never sooner than asked: rounding goes up, to the millisecond that the status keeps.
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    rounded(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
-}
-
-fn rounded(time: Timestamp) -> Timestamp {
-    use jiff::{RoundMode, TimestampRound};
-    time.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil)).unwrap_or(time)
 }

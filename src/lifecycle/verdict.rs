@@ -9,6 +9,8 @@ use crate::api::{ClientId, Reason, TenantId};
 pub enum Verdict {
     /// It is gone, and Graph says that this request did it.
     Removed,
+    /// It is there, and was left alone.
+    Present,
     /// There is none. `confirmed`: Graph also said that the target exists.
     Absent {
         /// Whether the target is known to exist.
@@ -86,6 +88,10 @@ pub struct Trouble {
 pub enum Brought {
     /// A request was made, and this came of it.
     Answer(Attempt, Verdict),
+    /// A dry run asked for the photo.
+    Rehearsal(Attempt, Verdict),
+    /// A re-check asked for the photo, and removed one that had come back.
+    Recheck(Attempt, Verdict),
     /// Graph refused the credential itself, twice, with a token as new as can be.
     Refusal(Attempt, Trouble),
     /// No request was made: the credential is of no use.

@@ -1,17 +1,18 @@
-//! One try: the DELETE, a second one if the token was refused, and the question whether the target exists.
+//! One try: the DELETE, or the question for the photo, a second one if the token was refused, and the question whether
+//! the target exists.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::context::{Context, seen};
+use super::context::{Context, retry, seen};
 use super::session::Session;
 use crate::api::{Reason, Removal, Target};
 use crate::clock::{self, Stopwatch};
 use crate::cluster::ObjectRef;
 use crate::graph::{Answer, Existence, Reading, judge, judge_existence};
-use crate::lifecycle::{Attempt, Brought, Step, Trouble, Verdict, decide};
+use crate::lifecycle::{Attempt, Brought, Purpose, Step, Trouble, Verdict, decide};
 use crate::metrics;
 use crate::pacing::Permit;
 use crate::wire::Failure;
@@ -22,14 +23,16 @@ const RENEWAL: Duration = Duration::from_secs(100);
 
 /// One try for one removal, which holds a slot.
 pub(super) struct Try<'a> {
-    pub(super) context: &'a Context,
-    pub(super) who: &'a ObjectRef,
-    pub(super) uid: &'a str,
-    pub(super) removal: &'a Removal,
-    pub(super) permit: &'a Permit<ObjectRef>,
+    context: &'a Context,
+    who: &'a ObjectRef,
+    uid: &'a str,
+    /// What was decided.
+    step: &'a Step,
+    removal: &'a Removal,
+    permit: &'a Permit<ObjectRef>,
 }
 
-/// What the DELETE, and the question after it, brought.
+/// What the request, and the question after it, brought.
 enum Found {
     Verdict(Verdict),
     /// Graph does not take the token.
@@ -38,35 +41,55 @@ enum Found {
     Forbidden,
 }
 
-impl Try<'_> {
-    /// Sends the DELETE and finds out what its answer means.
+impl<'a> Try<'a> {
+    /// None if nothing is to be sent in that step.
+    pub(super) fn new(
+        context: &'a Context,
+        who: &'a ObjectRef,
+        uid: &'a str,
+        step: &'a Step,
+        permit: &'a Permit<ObjectRef>,
+    ) -> Option<Self> {
+        let (Step::Remove(removal) | Step::Check(removal, _)) = step else { return None };
+        Some(Self { context, who, uid, step, removal, permit })
+    }
+
+    /// Sends what was decided and finds out what the answer means.
     pub(super) async fn make(&self, session: Arc<Session>) -> Brought {
         let mut received = 0;
-        let (attempt, found) = self.delete(&session, &mut received).await;
+        let (attempt, found) = self.send(&session, &mut received).await;
         let credentials = &self.context.credentials;
         let renewal = match found {
-            Found::Verdict(verdict) => return Brought::Answer(attempt, verdict),
+            Found::Verdict(verdict) => return self.brought(attempt, verdict),
             Found::Unauthorized => timeout(RENEWAL, credentials.renewed(&session)).await.map(Some),
             Found::Forbidden => timeout(RENEWAL, credentials.renewed_for_denial(&session)).await,
         };
         let session = match renewal {
             Ok(Some(Ok(session))) => session,
             Ok(Some(Err(trouble))) => return Brought::Refusal(attempt, trouble),
-            Ok(None) => return Brought::Answer(attempt, Verdict::PermissionDenied),
-            Err(_) => return Brought::Answer(attempt, Verdict::Unavailable),
+            Ok(None) => return self.brought(attempt, Verdict::PermissionDenied),
+            Err(_) => return self.brought(attempt, Verdict::Unavailable),
         };
         if !self.permit.may_send() || !self.is_still_wanted().await {
-            return Brought::Answer(attempt, Verdict::Unavailable);
+            return self.brought(attempt, Verdict::Unavailable);
         }
-        let (attempt, found) = self.delete(&session, &mut received).await;
+        let (attempt, found) = self.send(&session, &mut received).await;
         match found {
-            Found::Verdict(verdict) => Brought::Answer(attempt, verdict),
-            Found::Forbidden => Brought::Answer(attempt, Verdict::PermissionDenied),
+            Found::Verdict(verdict) => self.brought(attempt, verdict),
+            Found::Forbidden => self.brought(attempt, Verdict::PermissionDenied),
             Found::Unauthorized => {
                 let trouble = refused_by_graph();
                 self.context.credentials.refused(&session, trouble.clone());
                 Brought::Refusal(attempt, trouble)
             }
+        }
+    }
+
+    fn brought(&self, attempt: Attempt, verdict: Verdict) -> Brought {
+        match self.step {
+            Step::Check(_, Purpose::Rehearsal) => Brought::Rehearsal(attempt, verdict),
+            Step::Check(_, Purpose::Recheck) => Brought::Recheck(attempt, verdict),
+            _ => Brought::Answer(attempt, verdict),
         }
     }
 
@@ -77,7 +100,43 @@ impl Try<'_> {
         }
         let Ok(Some(live)) = self.context.removals.read(self.who).await else { return false };
         let Ok(object) = &live.object else { return false };
-        live.is(self.uid) && matches!(decide(&seen(object), clock::now()), Step::Remove(now) if now == *self.removal)
+        let retry = retry(&object.metadata);
+        live.is(self.uid) && decide(&seen(object, retry.as_deref()), clock::now()) == *self.step
+    }
+
+    async fn send(&self, session: &Session, received: &mut u32) -> (Attempt, Found) {
+        match self.step {
+            Step::Check(_, Purpose::Rehearsal) => self.look(session, *received).await,
+            Step::Check(_, Purpose::Recheck) => match self.look(session, *received).await {
+                (_, Found::Verdict(Verdict::Present)) => self.delete(session, received).await,
+                // Whether its owner exists was settled when it was removed.
+                (attempt, Found::Verdict(Verdict::TargetNotFound)) => {
+                    (attempt, Found::Verdict(Verdict::Absent { confirmed: false }))
+                }
+                other => other,
+            },
+            _ => self.delete(session, received).await,
+        }
+    }
+
+    /// Asks for the photo.
+    async fn look(&self, session: &Session, received: u32) -> (Attempt, Found) {
+        let id = uuid::Uuid::new_v4().to_string();
+        let endpoints = self.context.clouds.endpoints(self.removal.cloud);
+        let watch = Stopwatch::start();
+        let answer =
+            self.context.graph.photo_exists(endpoints, &self.removal.target, session.token.secret(), &id).await;
+        self.count("get_photo", &answer, watch);
+        let attempt = attempt(session, id, received, answer.as_ref().ok());
+        let found = match &answer {
+            Ok(answer) if judge(answer) == Reading::Removed => self.took(session, Verdict::Present),
+            Ok(answer) => self.read(session, answer).await,
+            Err(failure) => {
+                log(failure);
+                Found::Verdict(Verdict::Unavailable)
+            }
+        };
+        (attempt, found)
     }
 
     async fn delete(&self, session: &Session, received: &mut u32) -> (Attempt, Found) {

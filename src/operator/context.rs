@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -131,14 +132,65 @@ impl Strikes {
     }
 }
 
-/// The heart's sight of an object.
-pub(super) fn seen(object: &PhotoRemoval) -> Seen<'_> {
+/// The heart's sight of an object. `retry`: see [`retry`].
+pub(super) fn seen<'a>(object: &'a PhotoRemoval, retry: Option<&'a str>) -> Seen<'a> {
     const UNTOUCHED: &PhotoRemovalStatus = &PhotoRemovalStatus::UNTOUCHED;
     Seen {
         uid: object.metadata.uid.as_deref().unwrap_or_default(),
         generation: object.metadata.generation.unwrap_or_default(),
         deleting: object.metadata.deletion_timestamp.is_some(),
+        retry,
         spec: &object.spec,
         status: object.status.as_ref().unwrap_or(UNTOUCHED),
+    }
+}
+
+/// The annotations by which people and Flux ask for a try now; each new value asks once.
+const RETRY: [&str; 2] = ["photoremoval.dev/retry", "reconcile.fluxcd.io/requestedAt"];
+
+/// The longest value that is kept as it is, in bytes.
+const LONGEST_RETRY: usize = 128;
+
+/// What the annotations say, both of them, in a form that fits a status.
+pub(super) fn retry(metadata: &ObjectMeta) -> Option<String> {
+    let annotations = metadata.annotations.as_ref()?;
+    let values: Vec<_> = RETRY.iter().filter_map(|key| annotations.get(*key)).map(String::as_str).collect();
+    let value = values.join(" ");
+    match value.char_indices().nth(LONGEST_RETRY / 2) {
+        _ if values.is_empty() => None,
+        Some((end, _)) if value.len() > LONGEST_RETRY => {
+            let sum = check_sum(value.as_bytes());
+            Some(format!("{}... ({} bytes, {sum:016x})", &value[..end], value.len()))
+        }
+        _ => Some(value),
+    }
+}
+
+/// FNV-1a, the same on every machine and in every release.
+fn check_sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn of(entries: &[(&str, &str)]) -> Option<String> {
+        let annotations: BTreeMap<_, _> =
+            entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        retry(&ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() })
+    }
+
+    #[test]
+    fn both_annotations_ask_and_a_long_value_is_told_from_another_one() {
+        let [ours, flux] = RETRY;
+        assert_eq!((of(&[]), retry(&ObjectMeta::default()), of(&[("other", "1")])), (None, None, None));
+        assert_eq!(of(&[(ours, "1")]).as_deref(), Some("1"));
+        assert_eq!(of(&[(flux, "2026-01-01T00:00:00Z"), (ours, "1")]).as_deref(), Some("1 2026-01-01T00:00:00Z"));
+        let [one, other] =
+            ["x", "y"].map(|end| of(&[(ours, &["\u{e4}".repeat(10_240), end.to_owned()].concat())]).unwrap());
+        assert!(one != other && one.len() < 200, "{one} {other}");
     }
 }

@@ -2,11 +2,13 @@
 //! one task that reads one Secret or ServiceAccount.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::Client;
 use secrecy::SecretString;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::desk::{Content, Desk, Errand, Reading, Rhythm, View};
 use super::holder::{Holders, Kept, Proven};
@@ -41,12 +43,22 @@ struct Shared {
     desks: Mutex<HashMap<Source, Desk>>,
     /// Something changed at some desk.
     changed: Notify,
+    /// Some desk's pause is over before its time.
+    hurried: Notify,
 }
 
 impl Credentials {
     pub(super) fn new(means: Means) -> Self {
         let holders = Holders::new(means.client.clone());
-        Self { shared: Arc::new(Shared { means, holders, desks: Mutex::default(), changed: Notify::new() }) }
+        Self {
+            shared: Arc::new(Shared {
+                means,
+                holders,
+                desks: Mutex::default(),
+                changed: Notify::new(),
+                hurried: Notify::new(),
+            }),
+        }
     }
 
     /// The credential, if it is signed in. Otherwise the object is woken when that changes.
@@ -58,6 +70,15 @@ impl Credentials {
         let view = desk.ask(who, clock::now());
         self.serve_if_wanted(desk, source);
         view
+    }
+
+    /// Somebody put right what was wrong with the credential, in Entra perhaps: it is looked at now. Does little if it is
+    /// asked for a thousand times.
+    pub(super) fn hurry(&self, source: &Source) {
+        let hurries = self.shared.lock().get_mut(source).is_some_and(|desk| desk.hurry(clock::now()));
+        if hurries {
+            self.shared.hurried.notify_waiters();
+        }
     }
 
     /// The credential with another token than that of the session, which Graph does not take.
@@ -135,6 +156,9 @@ impl Credentials {
 async fn run_errands(shared: Arc<Shared>, source: Source) {
     let mut has_paused = false;
     loop {
+        // Registered before the look, so that nobody hurries it in vain.
+        let mut hurried = pin!(shared.hurried.notified());
+        hurried.as_mut().enable();
         let errand = shared.at(&source, |desk| {
             // Whoever waited for the end of the trouble may have been deleted or suspended during the pause.
             let errand = if has_paused && desk.is_abandoned() { Errand::Close } else { desk.errand(clock::now()) };
@@ -145,7 +169,8 @@ async fn run_errands(shared: Arc<Shared>, source: Source) {
             Errand::Read => shared.read(&source).await,
             Errand::SignIn(content) => shared.sign_in(&source, content).await,
             Errand::Pause(rest) => {
-                tokio::time::sleep(rest).await;
+                // Whether it was hurried or slept well, the desk knows what to do.
+                drop(timeout(rest, hurried).await);
                 has_paused = true;
             }
             Errand::Close => break,

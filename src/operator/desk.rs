@@ -20,6 +20,9 @@ const READ_AGAIN: Duration = Duration::from_secs(2);
 /// thousands of objects that are denied, each would fetch one.
 const DENIAL_RENEWALS: Duration = Duration::from_secs(60);
 
+/// A thousand objects that ask for a look now are one who asks; so often at most.
+const HURRIES: Duration = Duration::from_secs(10);
+
 /// The waits that a desk keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rhythm {
@@ -95,6 +98,10 @@ pub(super) struct Desk {
     failures: u32,
     failing_since: Option<Timestamp>,
     sign_in_due: Option<Timestamp>,
+    /// Entra asked to be left alone until then.
+    paused_until: Option<Timestamp>,
+    /// When somebody asked for a look now.
+    hurried: Option<Timestamp>,
     /// How often in a row Graph refused what Entra gave.
     refusals: u32,
     denial_renewed: Option<Timestamp>,
@@ -260,7 +267,22 @@ impl Desk {
         // The longer one: a Retry-After may say zero, or name a time that has passed.
         let wait = backoff.after(self.failures, seed).max(error.retry_after().unwrap_or_default());
         self.sign_in_due = Some(later(now, wait));
+        self.paused_until = error.retry_after().map(|pause| later(now, pause));
         self.went_without(trouble, now)
+    }
+
+    /// Does what is due later now, unless Entra asked to be left alone, or somebody else asked for the same a moment ago.
+    /// True if there is anything to do.
+    pub(super) fn hurry(&mut self, now: Timestamp) -> bool {
+        let waits = self.session.is_none() && self.sign_in_due.or(self.read_due).is_some_and(|due| due > now);
+        let paused = self.paused_until.is_some_and(|until| until > now);
+        let recently = self.hurried.is_some_and(|at| at + HURRIES > now);
+        if !waits || paused || recently {
+            return false;
+        }
+        self.hurried = Some(now);
+        (self.read_due, self.sign_in_due) = (None, None);
+        true
     }
 
     /// There is no new token: told at once, or, while the old one serves, kept for when it does not.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use kube::runtime::controller::Action;
 use serde_json::Value;
 
-use super::context::{Context, Kept, seen};
+use super::context::{Context, Kept, retry, seen};
 use super::error::Error;
-use crate::api::{Category, PhotoRemoval, PhotoRemovalStatus, Reason, condition};
+use crate::api::{Category, Outcome, PhotoRemoval, PhotoRemovalStatus, Reason, condition};
 use crate::clock;
 use crate::cluster::{Live, Note, ObjectRef, WriteError, publish};
 use crate::lifecycle::{Brought, record};
@@ -62,7 +62,8 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
             return Ok(Action::requeue(Duration::ZERO));
         }
         let Ok(object) = &live.object else { return Ok(Action::await_change()) };
-        let status = record(&seen(object), &kept.brought, &context.policy, clock::now());
+        let retry = retry(&object.metadata);
+        let status = record(&seen(object, retry.as_deref()), &kept.brought, &context.policy, clock::now());
         match write(context, &live, &status).await {
             Err(WriteError::Conflict) => {}
             Err(WriteError::Gone | WriteError::Unfit) => return Ok(Action::await_change()),
@@ -135,25 +136,60 @@ fn merged(live: &Live, status: &PhotoRemovalStatus) -> Value {
     }
 }
 
-/// The event, if the reason changed. One that cannot be published is missed: the status says it all.
+/// The event, if the reason changed, or a photo that came back was removed. One that cannot be published is missed: the
+/// status says it all.
 async fn tell(context: &Context, live: &Live, before: Option<Reason>, now: &PhotoRemovalStatus, change: &str) {
     let (Some(reason), Some(ready)) = (now.reason(), now.condition(condition::READY)) else { return };
-    if before == Some(reason) || reason == Reason::Pending {
+    let stored = live.object.as_ref().ok().and_then(|object| object.status.as_ref());
+    let came_back = before == Some(reason) && stored.is_some_and(|stored| now.removals > stored.removals);
+    if (before == Some(reason) && !came_back) || reason == Reason::Pending {
         return;
     }
-    let note = Note { reason, category: now.category(), message: &ready.message, change };
-    if let Err(error) = publish(&context.client, &context.instance, live, &note, clock::now()).await {
-        tracing::warn!(category = error.category(), reason = reason.as_str(), "an event could not be published");
+    // Of a photo that was absent at first and came back.
+    let reason = if came_back { Reason::Removed } else { reason };
+    let warns = match now.category() {
+        Category::Stuck => true,
+        Category::GoingOn => reason != Reason::Scheduled,
+        Category::Done | Category::Resting => false,
+    };
+    event(context, live, &Note { reason: reason.as_str(), warns, message: &ready.message, change }).await;
+    if now.category() == Category::Done && !came_back && is_made_again(live) {
+        let change = format!("{change}.ttl");
+        event(context, live, &Note { reason: "MadeAgain", warns: true, message: MADE_AGAIN, change: &change }).await;
     }
+}
+
+async fn event(context: &Context, live: &Live, note: &Note<'_>) {
+    if let Err(error) = publish(&context.client, &context.instance, live, note, clock::now()).await {
+        tracing::warn!(category = error.category(), reason = note.reason, "an event could not be published");
+    }
+}
+
+/// What Argo CD and Flux write on the objects that they keep in a cluster.
+const KEPT: [&str; 3] =
+    ["argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
+
+const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, which keep \
+    it, make it again: its photo will be removed again and again, a new one too. Take the field away, or set spec.notAfter.";
+
+/// Whether the object will be deleted, and somebody makes it again then.
+fn is_made_again(live: &Live) -> bool {
+    let ttl = live.object.as_ref().is_ok_and(|object| object.spec.ttl_seconds_after_finished.is_some());
+    let written = [live.meta.annotations.as_ref(), live.meta.labels.as_ref()];
+    ttl && written.into_iter().flatten().any(|words| KEPT.iter().any(|kept| words.contains_key(*kept)))
 }
 
 fn finished(context: &Context, object: &PhotoRemoval, status: &PhotoRemovalStatus, brought: &Brought) {
     let Some(reason) = status.reason() else { return };
-    if let (Brought::Answer(..) | Brought::Refusal(..), Ok(removal)) = (brought, object.spec.parse()) {
+    if let (Brought::Answer(..) | Brought::Refusal(..) | Brought::Recheck(..), Ok(removal)) =
+        (brought, object.spec.parse())
+    {
         context.metrics.attempt(super::attempt::kind(&removal.target), reason.as_str());
     }
+    let is_done = |status: &PhotoRemovalStatus| status.outcome.is_some_and(Outcome::is_real);
+    let is_news = is_done(status) && !object.status.as_ref().is_some_and(is_done);
     let created = object.metadata.creation_timestamp.as_ref();
-    if let (Category::Done, Some(created)) = (status.category(), created) {
+    if let (true, Some(created)) = (is_news, created) {
         let age = clock::now().duration_since(created.0);
         context.metrics.finished(if age.is_negative() { Duration::ZERO } else { age.unsigned_abs() });
     }
@@ -161,8 +197,14 @@ fn finished(context: &Context, object: &PhotoRemoval, status: &PhotoRemovalStatu
 
 /// When to look at the object again. The watch brings the written status too; what comes first does.
 fn next(status: &PhotoRemovalStatus) -> Action {
-    match status.next_attempt_time {
-        Some(time) => Action::requeue(clock::until(time).unwrap_or_default()),
-        None => Action::await_change(),
-    }
+    status.next_attempt_time.map_or_else(Action::await_change, wait)
+}
+
+/// The longest sleep. A machine that was suspended, or whose clock was set, is late by so much at most; whoever waits for
+/// months costs a glance at the cache so often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+
+/// Looks again then.
+pub(super) fn wait(time: jiff::Timestamp) -> Action {
+    Action::requeue(clock::until(time).unwrap_or_default().min(LONGEST_SLEEP))
 }

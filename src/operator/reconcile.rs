@@ -9,10 +9,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::controller::Action;
 
 use super::attempt::Try;
-use super::context::{Context, Kept, seen};
+use super::context::{Context, Kept, retry, seen};
 use super::desk::View;
 use super::error::Error;
-use super::keep::{keep, keep_late, settle, settle_unreadable};
+use super::keep::{keep, keep_late, settle, settle_unreadable, wait};
 use super::session::{Session, Source};
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal, Target};
 use crate::clock::{self, Stopwatch};
@@ -74,32 +74,43 @@ async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Act
         Ok(object) => object,
         Err(invalid) => return Box::pin(look_at_the_unreadable(who, &invalid.metadata, context)).await,
     };
-    match decide(&seen(object), clock::now()) {
-        Step::Remove(removal) => Box::pin(remove(object, who, removal, context)).await,
+    let retry = retry(&object.metadata);
+    match decide(&seen(object, retry.as_deref()), clock::now()) {
+        step @ (Step::Remove(_) | Step::Check(..)) => Box::pin(attempt(object, who, step, context)).await,
         step => {
             context.forget(who);
-            follow(step, object, context).await
+            follow(step, object, who, context).await
         }
     }
 }
 
 /// Does what needs neither a credential nor Graph.
-async fn follow(step: Step, object: &PhotoRemoval, context: &Context) -> Result<Action, Error> {
+async fn follow(step: Step, object: &PhotoRemoval, who: &ObjectRef, context: &Context) -> Result<Action, Error> {
     match step {
-        Step::Rest | Step::Remove(_) => Ok(Action::await_change()),
-        Step::WaitUntil(time) => Ok(Action::requeue(clock::until(time).unwrap_or_default())),
+        Step::Rest | Step::Remove(_) | Step::Check(..) => Ok(Action::await_change()),
+        Step::WaitUntil(time) => Ok(wait(time)),
         Step::Record(status) => Box::pin(settle(context, &Live::seen(object), &status)).await,
+        Step::Discard => {
+            // Whoever changed it in the meantime may want to keep it: the watch brings that.
+            context.removals.discard(who, &object.metadata).await?;
+            Ok(Action::await_change())
+        }
     }
 }
 
 /// Gets a credential and a slot for the object, or parks it until there is one.
-async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, context: &Context) -> Result<Action, Error> {
-    let source = source(who, &removal);
+async fn attempt(object: &PhotoRemoval, who: &ObjectRef, step: Step, context: &Context) -> Result<Action, Error> {
+    let (Step::Remove(removal) | Step::Check(removal, _)) = &step else { return Ok(Action::await_change()) };
+    let source = source(who, removal);
+    let retry = retry(&object.metadata);
+    if seen(object, retry.as_deref()).retry_is_due() {
+        context.credentials.hurry(&source);
+    }
     let session = match context.credentials.ask(&source, who) {
         View::Ready(session) => session,
         View::Coming => {
             context.pacing.step_aside(who);
-            return Ok(Action::await_change());
+            return Ok(parked(object));
         }
         View::Trouble(trouble) => {
             context.pacing.forget(who);
@@ -107,29 +118,35 @@ async fn remove(object: &PhotoRemoval, who: &ObjectRef, removal: Removal, contex
         }
     };
     let Some(permit) = context.pacing.enter(&session.account, &source.namespace, who) else {
-        return Ok(Action::await_change());
+        return Ok(parked(object));
     };
-    act(who, &removal, session, permit, context).await
+    act(who, step, session, permit, context).await
+}
+
+/// Who waits to be woken wakes up by itself when its time is over.
+fn parked(object: &PhotoRemoval) -> Action {
+    object.spec.not_after.map_or_else(Action::await_change, wait)
 }
 
 /// Reads the object live, decides once more, sends, and records. What the cache says may be old, and a DELETE cannot be
 /// taken back.
 async fn act(
     who: &ObjectRef,
-    removal: &Removal,
+    step: Step,
     session: Arc<Session>,
     permit: Permit<ObjectRef>,
     context: &Context,
 ) -> Result<Action, Error> {
     let Some(live) = context.removals.read(who).await? else { return Ok(Action::await_change()) };
     let Ok(object) = &live.object else { return Ok(Action::await_change()) };
-    match decide(&seen(object), clock::now()) {
-        Step::Remove(now) if now == *removal => {}
+    let retry = retry(&object.metadata);
+    match decide(&seen(object, retry.as_deref()), clock::now()) {
+        now if now == step => {}
         // The watch brings the new spec, or has brought it by now.
-        Step::Remove(_) => return Ok(Action::await_change()),
-        step => {
+        Step::Remove(_) | Step::Check(..) => return Ok(Action::await_change()),
+        now => {
             drop(permit);
-            return follow(step, object, context).await;
+            return follow(now, object, who, context).await;
         }
     }
     if context.shutdown.is_cancelled() {
@@ -139,17 +156,20 @@ async fn act(
         return Ok(Action::requeue(Duration::ZERO));
     }
     let uid = live.meta.uid.clone().unwrap_or_default();
-    let brought = Try { context, who, uid: &uid, removal, permit: &permit }.make(session).await;
+    let Some(one) = Try::new(context, who, &uid, &step, &permit) else { return Ok(Action::await_change()) };
+    let brought = one.make(session).await;
     drop(permit);
     let before = object.status.as_ref().and_then(PhotoRemovalStatus::reason);
     keep(context, who, live, Kept { uid, before, brought }).await
 }
 
-/// Tells one object what is wrong with its credential.
+/// Tells one object what is wrong with its credential. It is woken when that changes.
 async fn tell(object: &PhotoRemoval, trouble: Trouble, context: &Context) -> Result<Action, Error> {
-    let seen = seen(object);
+    let retry = retry(&object.metadata);
+    let seen = seen(object, retry.as_deref());
     let status = record(&seen, &Brought::Trouble(trouble), &context.policy, clock::now());
-    settle(context, &Live::seen(object), &status).await
+    settle(context, &Live::seen(object), &status).await?;
+    Ok(parked(object))
 }
 
 /// An object that does not fit the schema says so itself, once.

@@ -51,7 +51,7 @@ fn pauses(store: &Store<Stored>, now: Timestamp) -> HashMap<Source, Timestamp> {
     let mut pauses = HashMap::new();
     for object in store.state() {
         let Ok(object) = &object.0 else { continue };
-        let Some((removal, until)) = throttled_until(&seen(object), now) else { continue };
+        let Some((removal, until)) = throttled_until(&seen(object, None), now) else { continue };
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         let (credential, cloud) = (removal.credential, removal.cloud);
         // Of the pause only the application matters, whoever signed in to it.

@@ -39,6 +39,16 @@ fn secret() -> Value {
     json!({"secretRef": {"name": "graph"}})
 }
 
+/// A good spec with these fields of its life.
+#[allow(clippy::needless_pass_by_value, reason = "the rows of the tables read better so")]
+fn life(fields: Value) -> Value {
+    let mut spec = with(user(), secret());
+    if let (Some(spec), Some(fields)) = (spec.as_object_mut(), fields.as_object()) {
+        spec.extend(fields.clone());
+    }
+    spec
+}
+
 fn user() -> Value {
     json!({"user": "leaver@contoso.com"})
 }
@@ -60,6 +70,13 @@ async fn what_makes_sense_is_taken() -> Outcome {
         with(user(), json!({"serviceAccountRef": {"name": "offboarder.v2"}})),
         with(user(), json!({"serviceAccountRef": {"name": "offboarder"}, "tenantId": GUID, "clientId": GUID})),
         json!({"target": user(), "credentials": secret(), "cloud": "China", "suspend": true}),
+        life(json!({"notBefore": "2026-12-01T00:00:00Z", "notAfter": "2026-12-31T00:00:00+01:00"})),
+        life(json!({"notAfter": "2020-01-01T00:00:00Z", "dryRun": true})),
+        life(json!({"backoffLimit": 0, "ttlSecondsAfterFinished": 0})),
+        life(json!({"backoffLimit": 2_147_483_647, "ttlSecondsAfterFinished": 1_000_000_000})),
+        life(json!({"recheckInterval": "1h"})),
+        life(json!({"recheckInterval": "36h15m30s"})),
+        life(json!({"recheckInterval": "1000000000s"})),
         json!({"target": {"user": "leaver@contoso.com", "group": null}, "credentials": secret()}),
     ];
     for spec in rows {
@@ -77,6 +94,8 @@ async fn what_makes_no_sense_is_refused_in_plain_words() -> Outcome {
     let no_user = "user must be an object id (a GUID) or a user principal name such as leaver@contoso.com";
     let no_secret = "secretRef.name must be the name of a Secret";
     let no_tenant = "tenantId must be a GUID, a domain such as contoso.onmicrosoft.com, or consumers";
+    let not_before = "notBefore must be before notAfter";
+    let no_recheck = "recheckInterval must be a duration of at least one hour, such as 24h or 1h30m";
     let rows = [
         (with(json!({}), secret()), one_target),
         (with(json!({"user": "a@contoso.com", "group": GUID}), secret()), one_target),
@@ -102,10 +121,23 @@ async fn what_makes_no_sense_is_refused_in_plain_words() -> Outcome {
         (json!({"credentials": secret()}), "spec.target: Required value"),
         (json!({"target": user(), "credentials": secret(), "cloud": "Mars"}), "Unsupported value: \"Mars\""),
         (json!({"target": user(), "credentials": secret(), "suspend": "yes"}), "spec.suspend"),
-        (json!({"target": user(), "credentials": secret(), "dryRun": true}), "unknown field \"spec.dryRun\""),
+        (life(json!({"dryrun": true})), "unknown field \"spec.dryrun\""),
+        (life(json!({"dryRun": "yes"})), "spec.dryRun"),
+        (life(json!({"notBefore": "2026-12-01T00:00:00Z", "notAfter": "2026-12-01T00:00:00Z"})), not_before),
+        (life(json!({"notBefore": "2026-12-01T00:00:01Z", "notAfter": "2026-12-01T01:00:00+01:00"})), not_before),
+        (life(json!({"notAfter": "tomorrow"})), "spec.notAfter"),
+        (life(json!({"backoffLimit": -1})), "spec.backoffLimit"),
+        (life(json!({"ttlSecondsAfterFinished": -1})), "spec.ttlSecondsAfterFinished"),
+        (life(json!({"ttlSecondsAfterFinished": 10_000_000_000_i64})), "spec.ttlSecondsAfterFinished"),
+        (life(json!({"recheckInterval": "59m"})), no_recheck),
+        (life(json!({"recheckInterval": "-2h"})), no_recheck),
+        (life(json!({"recheckInterval": ""})), no_recheck),
+        (life(json!({"recheckInterval": "daily"})), no_recheck),
+        (life(json!({"recheckInterval": "99999999999999h"})), "spec.recheckInterval"),
+        (life(json!({"recheckInterval": "1h", "ttlSecondsAfterFinished": 60})), "do not go together"),
     ];
     for (spec, expected) in rows {
-        let said = create(plane, &namespace, &spec).await?.failure()?;
+        let said = create(plane, &namespace, &spec).await?.failure().map_err(|error| format!("{spec}: {error}"))?;
         assert!(said.contains(expected), "of {spec} wanted {expected:?}, got {said}");
     }
     Ok(())

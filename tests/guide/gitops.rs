@@ -68,7 +68,8 @@ async fn nothing_is_current_before_the_job_is_done_or_failed_while_it_is_tried()
             let said = [&verdict.kstatus, &verdict.flux, &verdict.flux_built_in, &verdict.argo.status];
             if said.iter().any(|said| ["Current", "Healthy"].contains(&said.as_str())) {
                 current += 1;
-                assert!(status.outcome.is_some() && status.evidence.is_some(), "{}: {object:?}", played.story);
+                let proven = status.evidence.is_some() || object.spec.dry_run;
+                assert!(status.outcome.is_some() && proven, "{}: {object:?}", played.story);
             }
             if said.iter().any(|said| ["Failed", "Degraded"].contains(&said.as_str())) {
                 let goes_on = status.conditions.iter().any(|one| one.type_ == "Reconciling" && one.status == "True");

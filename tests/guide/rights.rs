@@ -75,7 +75,7 @@ fn table() -> Vec<(Value, Vec<Value>, Vec<Act>)> {
 /// The rules of every operator, with these added where the template has them.
 fn rules(added: &[Value]) -> Value {
     let mut rules = vec![
-        json!({"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals"], "verbs": ["get", "list", "watch"]}),
+        json!({"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals"], "verbs": ["get", "list", "watch", "delete"]}),
         json!({"apiGroups": ["photoremoval.dev"], "resources": ["photoremovals/status"], "verbs": ["update"]}),
         json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}),
     ];

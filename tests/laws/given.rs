@@ -29,6 +29,7 @@ pub(crate) struct Object {
     pub(crate) uid: String,
     pub(crate) generation: i64,
     pub(crate) deleting: bool,
+    pub(crate) retry: Option<String>,
     pub(crate) spec: PhotoRemovalSpec,
     pub(crate) status: PhotoRemovalStatus,
 }
@@ -39,6 +40,7 @@ impl Object {
             uid: &self.uid,
             generation: self.generation,
             deleting: self.deleting,
+            retry: self.retry.as_deref(),
             spec: &self.spec,
             status: &self.status,
         }
@@ -83,6 +85,12 @@ pub(crate) fn valid_spec() -> PhotoRemovalSpec {
         },
         cloud: photo_removal_operator::api::Cloud::Global,
         suspend: false,
+        not_before: None,
+        not_after: None,
+        backoff_limit: None,
+        ttl_seconds_after_finished: None,
+        dry_run: false,
+        recheck_interval: None,
     }
 }
 
@@ -208,7 +216,7 @@ pub(crate) fn a_reached_object() -> impl Strategy<Value = Object> {
     let fresh = prop_oneof![4 => Just(before_the_first_write()), 1 => Just(PhotoRemovalStatus::default())];
     let start = (fresh, a_spec(), a_word(), a_time());
     (start, vec((event, a_while()), 0..12)).prop_map(|((status, spec, uid, start), life)| {
-        let object = Object { uid, generation: 1, deleting: false, spec, status };
+        let object = Object { uid, generation: 1, deleting: false, retry: None, spec, status };
         life.into_iter().fold((object, start), |(object, now), (event, gap)| (live(object, event, now), now + gap)).0
     })
 }
@@ -256,11 +264,14 @@ fn an_odd_status() -> impl Strategy<Value = PhotoRemovalStatus> {
             outcome,
             attempts,
             failures,
+            failed: 0,
             start_time: times.0,
             completion_time: times.1,
             next_attempt_time: times.2,
             last_attempt: proof.0,
             evidence: proof.1,
+            removals: 0,
+            last_handled_retry: None,
             other: std::collections::BTreeMap::new(),
         },
     )
@@ -295,6 +306,7 @@ pub(crate) fn any_object() -> impl Strategy<Value = Object> {
         uid: "3f1c".to_owned(),
         generation,
         deleting: false,
+        retry: None,
         spec,
         status,
     });

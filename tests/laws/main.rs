@@ -11,6 +11,7 @@ mod asking;
 mod backing_off;
 mod deciding;
 mod entra;
+mod lifetimes;
 mod naming;
 mod pacing;
 mod recording;

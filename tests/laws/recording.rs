@@ -35,7 +35,7 @@ fn counted(brought: &Brought) -> u32 {
     match brought {
         Brought::Answer(attempt, Verdict::Throttled { .. }) => attempt.received.saturating_sub(1),
         Brought::Answer(attempt, _) | Brought::Refusal(attempt, _) => attempt.received,
-        Brought::Trouble(_) => 0,
+        Brought::Rehearsal(..) | Brought::Recheck(..) | Brought::Trouble(_) => 0,
     }
 }
 
@@ -140,7 +140,10 @@ proptest! {
         let status = object.record(&brought, now).status;
         match &brought {
             Brought::Trouble(_) => prop_assert_eq!(status.last_attempt, object.status.last_attempt),
-            Brought::Answer(attempt, _) | Brought::Refusal(attempt, _) => {
+            Brought::Answer(attempt, _)
+            | Brought::Rehearsal(attempt, _)
+            | Brought::Recheck(attempt, _)
+            | Brought::Refusal(attempt, _) => {
                 let last = status.last_attempt.unwrap();
                 prop_assert_eq!(last.client_request_id.as_deref(), Some(attempt.client_request_id.as_str()));
                 prop_assert_eq!(last.retry_after_seconds, attempt.retry_after_seconds);
@@ -243,7 +246,7 @@ proptest! {
         answers in proptest::collection::vec(an_answer(Just(Verdict::Rejected)), 9), now in a_time(),
     ) {
         let object = Object {
-            uid: "3f1c".to_owned(), generation: 1, deleting: false, spec: valid_spec(), status: before_the_first_write(),
+            uid: "3f1c".to_owned(), generation: 1, deleting: false, retry: None, spec: valid_spec(), status: before_the_first_write(),
         };
         let mut life = (object, now);
         for (tries, answer) in (1..).zip(&answers) {

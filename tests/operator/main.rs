@@ -5,6 +5,7 @@
 //! | `answers.rs`, `confirming.rs`, `tokens.rs`, `throttling.rs` | what each of Graph's answers leads to |
 //! | `reasons.rs`, `secrets.rs`, `signing_in.rs`, `looks.rs` | each reason, how an object gets there and away again |
 //! | `ways/` | each way to sign in, each cloud |
+//! | `lifetimes/` | dates, limits, rehearsals, re-checks, retries, the end |
 //! | `quiet.rs` | what costs nothing |
 //! | `careful.rs`, `writing.rs`, `restarting.rs` | nothing is removed that nobody asks for, nothing twice, nothing forgotten |
 //! | `pacing.rs` | windows, pauses, turns |
@@ -25,6 +26,7 @@ mod careful;
 mod check;
 mod confirming;
 mod discreet;
+mod lifetimes;
 mod login;
 mod looks;
 mod outages;

@@ -91,7 +91,7 @@ and writing to Secrets where the values say so.
 {{- define "photo-removal-operator.rules" -}}
 - apiGroups: [photoremoval.dev]
   resources: [photoremovals]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, delete]
 - apiGroups: [photoremoval.dev]
   resources: [photoremovals/status]
   verbs: [update]

@@ -51,8 +51,9 @@ impl State {
     /// Where an object stands for this reason, after so many tries that ended with it. A new reason needs a decision here.
     pub(super) const fn after(reason: Reason, tries: i32) -> Self {
         match reason {
-            Reason::Removed | Reason::AlreadyAbsent => Self::Done,
+            Reason::Removed | Reason::AlreadyAbsent | Reason::WouldRemove | Reason::NothingToRemove => Self::Done,
             Reason::Pending
+            | Reason::Scheduled
             | Reason::Throttled
             | Reason::GraphUnavailable
             | Reason::SignInUnavailable
@@ -63,7 +64,9 @@ impl State {
             | Reason::CredentialInvalid
             | Reason::PermissionDenied
             | Reason::TargetNotFound
-            | Reason::TargetNotSupported => Self::Stuck,
+            | Reason::TargetNotSupported
+            | Reason::BackoffLimitExceeded
+            | Reason::Expired => Self::Stuck,
         }
     }
 

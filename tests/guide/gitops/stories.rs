@@ -45,6 +45,14 @@ enum Setting {
     NoOperator,
     Suspended,
     NoPhoto,
+    DryRun,
+    DryRunWithoutPhoto,
+    /// `spec.notBefore` lies ahead.
+    Early,
+    /// `spec.notAfter` has passed.
+    Late,
+    /// Nothing may fail, and this does.
+    NoRetries(&'static str),
     NoUser,
     NoSecret,
     /// The DELETE meets this fault of the emulator's catalogue.
@@ -88,6 +96,9 @@ const fn setting(reason: Reason) -> Setting {
     match reason {
         Reason::Removed => Setting::Ordinary,
         Reason::AlreadyAbsent => Setting::NoPhoto,
+        Reason::WouldRemove => Setting::DryRun,
+        Reason::NothingToRemove => Setting::DryRunWithoutPhoto,
+        Reason::Scheduled => Setting::Early,
         Reason::Pending => Setting::NoOperator,
         Reason::Suspended => Setting::Suspended,
         Reason::Throttled => Setting::OnDelete("429 ApplicationThrottled"),
@@ -99,6 +110,21 @@ const fn setting(reason: Reason) -> Setting {
         Reason::TargetNotFound => Setting::NoUser,
         Reason::TargetNotSupported => Setting::OnDelete("400 MailboxNotHostedInExchangeOnline"),
         Reason::Rejected => Setting::OnDelete("400 BadRequest"),
+        Reason::BackoffLimitExceeded => Setting::NoRetries("500"),
+        Reason::Expired => Setting::Late,
+    }
+}
+
+impl Setting {
+    /// What it adds to the spec.
+    fn fields(self) -> Value {
+        match self {
+            Self::DryRun | Self::DryRunWithoutPhoto => json!({"dryRun": true}),
+            Self::Early => json!({"notBefore": "2999-01-01T00:00:00Z"}),
+            Self::Late => json!({"notAfter": "2020-01-01T00:00:00Z"}),
+            Self::NoRetries(_) => json!({"backoffLimit": 0}),
+            _ => json!({}),
+        }
     }
 }
 
@@ -132,13 +158,19 @@ impl Story {
             world.user(USER);
         }
         let fault = match self.setting {
-            Setting::Ordinary | Setting::NoOperator | Setting::Suspended | Setting::NoUser => return Ok(()),
-            Setting::NoPhoto => {
+            Setting::Ordinary
+            | Setting::NoOperator
+            | Setting::Suspended
+            | Setting::DryRun
+            | Setting::Early
+            | Setting::Late
+            | Setting::NoUser => return Ok(()),
+            Setting::NoPhoto | Setting::DryRunWithoutPhoto => {
                 world.emulator().put_user(User::new(USER));
                 return Ok(());
             }
             Setting::NoSecret => return world.delete_secret(SECRET).await,
-            Setting::OnDelete(name) => Fault::on(Operation::Delete, known(name)?),
+            Setting::OnDelete(name) | Setting::NoRetries(name) => Fault::on(Operation::Delete, known(name)?),
             Setting::OnSignIn(name) => Fault::on(Operation::Token, known(name)?),
         };
         world.emulator().add_fault(fault);
@@ -159,6 +191,9 @@ async fn play(story: Story) -> testbed::Result<Played> {
     let mut manifest = world.manifest(NAME, USER);
     manifest["metadata"]["finalizers"] = json!([FINALIZER]);
     manifest["spec"]["suspend"] = json!(suspended);
+    if let (Some(spec), Value::Object(fields)) = (manifest["spec"].as_object_mut(), story.setting.fields()) {
+        spec.extend(fields);
+    }
     world.apply(&manifest).await?;
     if story.setting != Setting::NoOperator {
         world.start_operator().await?;

@@ -28,13 +28,13 @@ impl World {
                 None => {
                     let Some(cached) = self.cache.clone() else { return true };
                     match cached.decide(self.now) {
-                        Step::Rest => return true,
+                        Step::Rest | Step::Discard => return true,
                         Step::WaitUntil(_) if waits == WAITS => return true,
                         Step::WaitUntil(next) => {
                             waits += 1;
                             self.now = next;
                         }
-                        Step::Remove(_) | Step::Record(_) => {
+                        Step::Remove(_) | Step::Check(..) | Step::Record(_) => {
                             tried = Some(trace);
                             self.reconcile(SignIn::Works, None);
                         }

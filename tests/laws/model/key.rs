@@ -78,6 +78,9 @@ impl World {
                         (&*attempt.client_request_id, "Throttled".to_owned(), Some(*until))
                     }
                     Brought::Answer(attempt, verdict) => (&*attempt.client_request_id, format!("{verdict:?}"), None),
+                    Brought::Rehearsal(attempt, verdict) | Brought::Recheck(attempt, verdict) => {
+                        (&*attempt.client_request_id, format!("looked {verdict:?}"), None)
+                    }
                     Brought::Refusal(attempt, _) => (&*attempt.client_request_id, "Refusal".to_owned(), None),
                     Brought::Trouble(trouble) => ("", trouble.reason.to_string(), None),
                 };

@@ -47,7 +47,8 @@ impl World {
         let Some(on) = self.cache.clone() else { return };
         match on.decide(self.now) {
             Step::Record(status) => self.tasks.push(Task::Note { on, status }),
-            Step::Rest | Step::WaitUntil(_) => {}
+            // No object of the model asks for what only looks, or for its own end.
+            Step::Rest | Step::WaitUntil(_) | Step::Check(..) | Step::Discard => {}
             Step::Remove(_) if self.refused || !self.secret_is_good => {
                 self.refused = true;
                 self.tell(on, Reason::CredentialInvalid);
@@ -76,7 +77,7 @@ impl World {
                 match on.decide(self.now) {
                     Step::Remove(_) => self.tasks.push(Task::Try { truth: Some(on.clone()), on }),
                     Step::Record(status) => self.tasks.push(Task::Note { on, status }),
-                    Step::Rest | Step::WaitUntil(_) => {}
+                    Step::Rest | Step::WaitUntil(_) | Step::Check(..) | Step::Discard => {}
                 }
             }
             Task::Try { on, truth } => self.send(on, truth),

@@ -19,7 +19,7 @@ pub(super) struct Stored {
 impl Stored {
     pub(super) fn new(version: u32, birth: u8) -> Self {
         let (spec, status) = (valid_spec(), before_the_first_write());
-        let object = Object { uid: birth.to_string(), generation: 1, deleting: false, spec, status };
+        let object = Object { uid: birth.to_string(), generation: 1, deleting: false, retry: None, spec, status };
         Self { version, object: Arc::new(object) }
     }
 

@@ -19,7 +19,7 @@ pub type Rule = (&'static str, &'static str, &'static [&'static str]);
 
 /// The chart's rules with its own values: group, resource, verbs. A test holds them against what the chart renders.
 pub const OPERATOR_RULES: [Rule; 6] = [
-    ("photoremoval.dev", "photoremovals", &["get", "list", "watch"]),
+    ("photoremoval.dev", "photoremovals", &["get", "list", "watch", "delete"]),
     ("photoremoval.dev", "photoremovals/status", &["update"]),
     ("", "secrets", &["get"]),
     ("", "serviceaccounts", &["get"]),

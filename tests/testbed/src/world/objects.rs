@@ -96,6 +96,17 @@ impl World {
         patched.context(|| format!("The PhotoRemoval {name} could not be changed"))
     }
 
+    /// Changes the status of a removal of the first namespace by a merge patch, as no user should.
+    ///
+    /// # Errors
+    ///
+    /// The API server refuses it.
+    pub async fn put_status(&self, name: &str, change: &Value) -> Result<()> {
+        let removals = self.removals(self.namespace());
+        let patched = removals.patch_status(name, &PatchParams::default(), &Patch::Merge(change)).await;
+        patched.context(|| format!("The status of the PhotoRemoval {name} could not be changed")).map(drop)
+    }
+
     /// Deletes a removal of the first namespace.
     ///
     /// # Errors

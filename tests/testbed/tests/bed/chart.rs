@@ -267,7 +267,7 @@ async fn with_watched_namespaces_the_account_may_act_in_them_only() -> Outcome {
     {
         assert!(may(verb, what, &watched).await?, "{verb} {what} is not allowed");
     }
-    for (verb, what) in [("list", "/secrets"), ("create", "/events"), ("delete", "photoremoval.dev/photoremovals")] {
+    for (verb, what) in [("list", "/secrets"), ("create", "/events"), ("patch", "photoremoval.dev/photoremovals")] {
         assert!(!may(verb, what, &watched).await?, "{verb} {what} is allowed");
     }
     assert!(!may("get", "/secrets", &own).await?, "secrets beside the operator are readable");
@@ -302,7 +302,7 @@ fn the_crd_is_the_file_with_helms_annotation() -> Outcome {
         )
     };
     let kept = rendered(json!({"crds": {"annotations": {"a": "b"}}}))?.ok_or("the CRD is missing")?;
-    assert_eq!(kept["spec"], file["spec"]);
+    assert_eq!(alike(&kept["spec"]), alike(&file["spec"]));
     assert_eq!(kept["metadata"]["name"], file["metadata"]["name"]);
     assert_eq!(kept["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
     assert_eq!(kept["metadata"]["annotations"]["a"], "b");
@@ -310,6 +310,16 @@ fn the_crd_is_the_file_with_helms_annotation() -> Outcome {
     assert_eq!(removable["metadata"]["annotations"], file["metadata"]["annotations"]);
     assert_eq!(rendered(json!({"crds": {"enabled": false}}))?, None);
     Ok(())
+}
+
+/// Whole numbers as such: Helm writes large ones without their point.
+fn alike(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(alike).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), alike(value))).collect(),
+        Value::Number(number) => json!(number.as_f64()),
+        other => other.clone(),
+    }
 }
 
 #[test]
