@@ -19,6 +19,8 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 
 const CONTROL_PLANE: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
 const GO: Tool = Tool { name: "Go", program: "go", question: "version", from: "https://go.dev/dl" };
 
 const PYTHON: Tool =
@@ -44,16 +46,40 @@ pub fn assets() -> Result<PathBuf> {
 ///
 /// One sentence: a program is missing in `KUBEBUILDER_ASSETS`, Go is not there, or the build failed.
 pub fn assets_of(minor: &str) -> Result<PathBuf> {
-    if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()) {
-        return given(PathBuf::from(folder));
+    if let Some(folder) = kubebuilder() {
+        return given(folder);
     }
     built(&Build {
         what: format!("control plane for Kubernetes {minor}"),
         needs: GO,
         script: tests_folder().join("controlplane").join("build"),
+        programs: &CONTROL_PLANE,
         version: Some(minor),
         otherwise: ", or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl",
     })
+}
+
+/// The program kube-controller-manager: that of the folder `KUBEBUILDER_ASSETS` where it has one, which is rare, else
+/// built for Kubernetes `minor`. Few tests need it, so only they wait for its build, which blocks as [`assets_of`] does.
+pub(crate) fn controller_manager_of(minor: &str) -> Result<PathBuf> {
+    let given = kubebuilder().map(|folder| folder.join(CONTROLLER_MANAGER)).filter(|program| program.is_file());
+    if let Some(program) = given {
+        return Ok(program);
+    }
+    let folder = built(&Build {
+        what: format!("{CONTROLLER_MANAGER} of Kubernetes {minor}"),
+        needs: GO,
+        script: tests_folder().join("controlplane").join("build"),
+        programs: &[CONTROLLER_MANAGER],
+        version: Some(minor),
+        otherwise: ", or put kube-controller-manager into the folder that KUBEBUILDER_ASSETS names",
+    })?;
+    Ok(folder.join(CONTROLLER_MANAGER))
+}
+
+/// The folder that a user gives instead of a build.
+fn kubebuilder() -> Option<PathBuf> {
+    std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 /// The Helm program, built from its published Go module at the version pinned in `tests/helm`. Blocks as [`assets_of`] does.
@@ -66,6 +92,7 @@ pub fn helm() -> Result<PathBuf> {
         what: "Helm".to_owned(),
         needs: GO,
         script: tests_folder().join("helm").join("build"),
+        programs: &[],
         version: None,
         otherwise: "",
     })?;
@@ -83,6 +110,7 @@ pub fn gitops_judge() -> Result<PathBuf> {
         what: "judges of GitOps tools".to_owned(),
         needs: GO,
         script: tests_folder().join("gitops").join("build"),
+        programs: &[],
         version: None,
         otherwise: "",
     })?;
@@ -100,6 +128,7 @@ pub fn python_with_sdks() -> Result<PathBuf> {
         what: "virtual environment with Microsoft's SDKs for Python".to_owned(),
         needs: PYTHON,
         script: tests_folder().join("parity").join("build"),
+        programs: &[],
         version: None,
         otherwise: "",
     })?;
@@ -139,7 +168,9 @@ struct Build<'a> {
     what: String,
     needs: Tool,
     script: PathBuf,
-    /// Kubernetes' minor, for the script that builds several.
+    /// What to build, for the script that builds several programs.
+    programs: &'a [&'a str],
+    /// Kubernetes' minor, for the script that knows several.
     version: Option<&'a str>,
     /// What else may be done where the tool is missing.
     otherwise: &'static str,
@@ -171,7 +202,7 @@ fn need_tool(build: &Build<'_>) -> Result<()> {
 /// Runs the script, whose only line on standard output is the folder; its progress goes to our own standard error.
 fn run(build: &Build<'_>) -> Result<PathBuf> {
     let mut command = Command::new(&build.script);
-    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.args(build.programs).stdin(Stdio::null()).stderr(Stdio::inherit());
     if let Some(version) = build.version {
         command.env("KUBERNETES", version);
     }

@@ -1,4 +1,4 @@
-//! What etcd and kube-apiserver are told.
+//! What etcd, kube-apiserver and kube-controller-manager are told.
 
 use std::path::Path;
 
@@ -65,4 +65,15 @@ pub(crate) fn apiserver(folder: &Path, port: u16, etcd: u16, extra: &[String]) -
     ];
     flags.extend_from_slice(extra);
     flags
+}
+
+/// `controllers` and nothing else run, as the identity of `kubeconfig`.
+pub(crate) fn controller_manager(kubeconfig: &Path, controllers: &[&str]) -> Vec<String> {
+    vec![
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--controllers={}", controllers.join(",")),
+        "--leader-elect=false".to_owned(),
+        // It serves nothing: neither metrics nor health.
+        "--secure-port=0".to_owned(),
+    ]
 }

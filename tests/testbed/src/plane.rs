@@ -1,6 +1,8 @@
-//! A control plane: etcd and kube-apiserver, started, stopped and paused; how it is used is in `access`.
+//! A control plane: etcd and kube-apiserver, started, stopped and paused; how it is used is in `access`, what it can run
+//! beside them in `controllers`.
 
 mod access;
+mod controllers;
 
 use std::fs;
 use std::net::TcpListener;
@@ -49,7 +51,8 @@ impl Default for Options {
     }
 }
 
-/// A running etcd and kube-apiserver on loopback with RBAC, an audit log and `TokenRequest`, and no other controller.
+/// A running etcd and kube-apiserver on loopback with RBAC, an audit log and `TokenRequest`, and no controller but those that
+/// [`ControlPlane::run_controllers`] starts.
 ///
 /// Both end, and the temporary folder goes, when this is dropped or when the process ends in whatever way.
 pub struct ControlPlane {
@@ -57,8 +60,10 @@ pub struct ControlPlane {
     supervisor: Supervisor,
     etcd: Mutex<Program>,
     apiserver: Mutex<Option<Program>>,
+    controllers: Mutex<Option<Program>>,
     authority: Authority,
     programs: PathBuf,
+    kubernetes: String,
     port: u16,
     apiserver_arguments: Vec<String>,
 }
@@ -98,8 +103,10 @@ impl ControlPlane {
         Ok(Self {
             etcd: Mutex::new(etcd),
             apiserver: Mutex::new(Some(apiserver)),
+            controllers: Mutex::new(None),
             authority,
             programs: programs.to_path_buf(),
+            kubernetes: options.kubernetes.clone(),
             port,
             apiserver_arguments,
             supervisor,

@@ -83,6 +83,22 @@ async fn the_audit_log_tells_who_asked_for_what() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_deleted_namespace_goes_when_its_controller_runs_and_not_before() -> Outcome {
+    let plane = ControlPlane::start(Options::default()).await?;
+    let namespace = plane.namespace("doomed").await?;
+    plane.kubectl(&["create", "configmap", "content", "-n", &namespace]).await?.ok()?;
+    plane.kubectl(&["delete", "namespace", &namespace, "--wait=false"]).await?.ok()?;
+    let phase = ["get", "namespace", &namespace, "-o", "jsonpath={.status.phase}"];
+    assert_eq!(plane.kubectl(&phase).await?.ok()?, "Terminating");
+    let content = ["get", "configmap", "content", "-n", &namespace];
+    plane.kubectl(&content).await?.ok()?;
+    plane.run_controllers(&["namespace-controller"]).await?;
+    let gone = ["wait", "--for=delete", "namespace", &namespace, "--timeout=90s"];
+    plane.kubectl(&gone).await?.ok()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wait_in_vain_says_what_for_and_what_was_seen_last() {
     let wait = eventually("the moon is green", Duration::from_millis(120), || async { Err::<(), _>("a grey moon") });
     let error = wait.await.expect_err("the moon is not green").to_string();
