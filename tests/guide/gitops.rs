@@ -2,13 +2,15 @@
 //! what a real watch shows of objects of every reason.
 //!
 //! `expected.rs` is the table; `stories.rs` brings the objects about; `examples.rs` keeps some of them as Argo CD's test
-//! data; `order.rs` lets everything arrive in every order; `page.rs` runs `docs/gitops.md`.
+//! data; `order.rs` lets everything arrive in every order; `replays.rs` lets it go and come back; `page.rs` runs
+//! `docs/gitops.md`.
 
 mod examples;
 mod expected;
 mod judge;
 mod order;
 mod page;
+mod replays;
 mod stories;
 mod waiting;
 mod watched;

@@ -45,6 +45,16 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// What stands under a heading, as far as the next one of its level.
+pub(crate) fn section(page: &str, heading: &str) -> String {
+    let (level, _) = heading.split_once(' ').unwrap_or_default();
+    let lines = page.lines().skip_while(|line| *line != heading).skip(1);
+    let lines = lines.take_while(|line| line.strip_prefix(level).is_none_or(|rest| !rest.starts_with(' ')));
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    assert!(!text.is_empty(), "no section {heading}");
+    text
+}
+
 /// The rows of the table that begins with this line, cell by cell.
 pub(crate) fn table(page: &str, head: &str) -> Vec<Vec<String>> {
     let table = page.split(head).nth(1).unwrap_or_else(|| panic!("no table {head}"));

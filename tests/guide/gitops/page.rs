@@ -9,10 +9,11 @@ use testbed::{ControlPlane, Options};
 use super::examples::{CONFIG_MAP, KEY};
 use super::expected::{State, States};
 use super::judge::FLUX;
+use super::replays::REPLAYS;
 use crate::Outcome;
 use crate::pages::{self, Shell, root};
 
-const PAGE: &str = "docs/gitops.md";
+pub(super) const PAGE: &str = "docs/gitops.md";
 
 /// The row of each state, by its first words, and what it says.
 const ROWS: [(&str, State); 6] = [
@@ -50,7 +51,7 @@ async fn the_commands_leave_argo_cds_other_settings_alone() -> Outcome {
     let theirs = ["create", "configmap", "argocd-cm", "-n", "argocd", "--from-literal=url=https://argocd.example"];
     plane.kubectl(&theirs).await?.ok()?;
     let shell = Shell::new(&plane, root()).await?;
-    let blocks = pages::blocks(&pages::page(PAGE));
+    let blocks = pages::blocks(&pages::section(&pages::page(PAGE), "## Health"));
     assert!(blocks.iter().any(|block| block.text.contains(CONFIG_MAP)), "the page installs {CONFIG_MAP}");
     for block in &blocks {
         assert_eq!(block.kind, "sh", "only commands are tested: {}", block.text);
@@ -61,6 +62,13 @@ async fn the_commands_leave_argo_cds_other_settings_alone() -> Outcome {
     let data = held["data"].as_object().ok_or("the ConfigMap is empty")?;
     assert_eq!(data.keys().collect::<Vec<_>>(), [KEY, "url"]);
     Ok(())
+}
+
+#[test]
+fn every_block_stands_in_a_section_whose_blocks_are_run() {
+    let page = pages::page(PAGE);
+    let of = |heading| pages::blocks(&pages::section(&page, heading)).len();
+    assert_eq!(pages::blocks(&page).len(), of("## Health") + of(REPLAYS), "blocks");
 }
 
 #[test]
