@@ -162,7 +162,8 @@ pub struct LastAttempt {
     pub retry_after_seconds: Option<i64>,
 }
 
-/// The proof of an outcome: when, in which tenant, by which application, under which ids in Microsoft's logs.
+/// The proof of an outcome: when, in which tenant, by which application, with which answer, under which ids in
+/// Microsoft's logs.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -174,6 +175,11 @@ pub struct Evidence {
 
     /// The Microsoft Entra application that signed in.
     pub client_id: String,
+
+    /// The HTTP status of Microsoft Graph's answer to the DELETE: a 2xx of a photo that was removed, 404 of one that was
+    /// not there. Absent only where a version wrote it that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<i32>,
 
     /// Microsoft Graph's `request-id` of the DELETE.
     #[serde(default, skip_serializing_if = "Option::is_none")]

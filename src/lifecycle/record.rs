@@ -219,6 +219,7 @@ impl<'a> Page<'a> {
             time,
             tenant_id: attempt.tenant.as_str().to_owned(),
             client_id: attempt.client.as_str().to_owned(),
+            http_status: attempt.http_status.map(i32::from),
             request_id: attempt.request_id.clone(),
             client_request_id: attempt.client_request_id.clone(),
         });

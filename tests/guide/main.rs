@@ -8,6 +8,7 @@ mod chart;
 mod credentials;
 mod definition;
 mod entra;
+mod evidence;
 mod gitops;
 mod installed;
 mod pages;

@@ -291,13 +291,17 @@ fn a_last_attempt() -> impl Strategy<Value = LastAttempt> {
 }
 
 fn an_evidence() -> impl Strategy<Value = Evidence> {
-    (a_written_time(), ".{0,8}", option::of(".{0,8}")).prop_map(|(time, tenant_id, request_id)| Evidence {
-        time,
-        tenant_id,
-        client_id: "odd".to_owned(),
-        request_id,
-        client_request_id: "odd".to_owned(),
-    })
+    let http_status = option::of(any::<i32>());
+    (a_written_time(), ".{0,8}", http_status, option::of(".{0,8}")).prop_map(
+        |(time, tenant_id, http_status, request_id)| Evidence {
+            time,
+            tenant_id,
+            client_id: "odd".to_owned(),
+            http_status,
+            request_id,
+            client_request_id: "odd".to_owned(),
+        },
+    )
 }
 
 /// Any object at all.

@@ -2,6 +2,7 @@
 
 mod ending;
 mod looking;
+mod proof;
 mod retrying;
 mod timing;
 
