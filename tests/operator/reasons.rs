@@ -6,6 +6,7 @@ mod edits;
 mod events;
 mod sign_in;
 mod stalled;
+mod thousand;
 mod versions;
 mod waits;
 
