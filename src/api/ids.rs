@@ -18,7 +18,7 @@ const MAX_DOMAIN: usize = 253;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
     /// Neither a GUID nor a user principal name.
-    #[error("a user is an object id (a GUID) or a user principal name such as leaver@contoso.com")]
+    #[error("a user is an object id (a GUID) or a user principal name (a name, an @ and a domain)")]
     User,
     /// Not a GUID.
     #[error("a group is an object id (a GUID)")]

@@ -258,6 +258,14 @@ impl Faults {
     }
 }
 
+/// What whoever wrote the Secret is told of a certificate that will not do.
+#[cfg(test)]
+pub(super) fn told_of(error: super::CertificateError, reference: &CredentialRef) -> Trouble {
+    let mut faults = Faults::default();
+    faults.add(CERTIFICATE, Fault::Certificate(error));
+    faults.trouble(&reference.holder)
+}
+
 fn bytes<'a>(data: &'a Data, key: &str) -> Result<&'a [u8], Fault> {
     match data.get(key) {
         None => Err(Fault::Missing),

@@ -173,7 +173,7 @@ fn append_assertion(form: &mut form_urlencoded::Serializer<'_, String>, assertio
 }
 
 /// Entra would only say that it does not like the certificate, not since when.
-fn in_its_time(certificate: &Certificate, now: Timestamp) -> Result<(), SignInError> {
+pub(super) fn in_its_time(certificate: &Certificate, now: Timestamp) -> Result<(), SignInError> {
     let date = |time: Timestamp| time.strftime("%F at %R UTC").to_string();
     let message = if certificate.not_after() <= now {
         format!("The certificate expired on {}. Put a new one into the Secret.", date(certificate.not_after()))
@@ -189,7 +189,7 @@ fn in_its_time(certificate: &Certificate, now: Timestamp) -> Result<(), SignInEr
     Err(SignInError::refused(message))
 }
 
-fn unusable(error: CertificateError) -> SignInError {
+pub(super) fn unusable(error: CertificateError) -> SignInError {
     SignInError::refused(format!("The Secret {error}. Put another certificate into it."))
 }
 

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LOOP_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 const UNAVAILABLE: &str = "Microsoft Entra could not be reached or gave no usable answer to the sign-in. The operator \
-    tries again by itself.";
+    tries again by itself. If it lasts, look at proxies and firewalls.";
 
 const TOLERATED: &str = "Microsoft Entra does not take the sign-in yet, which passes by itself while a new federated \
     credential spreads or a clock is set. The operator tries again, for 15 minutes at least.";

@@ -11,6 +11,8 @@ mod device;
 mod endpoint;
 mod judge;
 mod refusal;
+#[cfg(test)]
+pub(crate) mod tests;
 mod token;
 
 pub use assertion::assertion;

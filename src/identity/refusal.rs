@@ -27,7 +27,7 @@ pub(super) const fn tolerated(code: u64) -> Duration {
 }
 
 /// What happened and what to do, in whole sentences, for each number that is known.
-const ADVICE: [(&[u64], &str); 22] = [
+pub(super) const ADVICE: [(&[u64], &str); 22] = [
     (
         &[7_000_215],
         "Microsoft Entra does not accept the client secret. Put the secret's value, not its id, into \

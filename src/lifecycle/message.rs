@@ -22,8 +22,9 @@ pub(super) fn scheduled(begin: Timestamp) -> String {
 pub(super) const EXPIRED: &str = "Nothing was removed before spec.notAfter, and nothing is sent after it. Set a later one \
     if the photo is still to be removed.";
 
-pub(super) const BACKOFF_LIMIT_EXCEEDED: &str = "As many tries failed as spec.backoffLimit lets fail; status.lastAttempt \
-    has the details. Raise it, or change the annotation photoremoval.dev/retry, to have it tried again.";
+pub(super) const BACKOFF_LIMIT_EXCEEDED: &str = "More tries failed than spec.backoffLimit lets fail; status.lastAttempt \
+    has the details. Raise spec.backoffLimit, or change the annotation photoremoval.dev/retry, to have it \
+    tried again.";
 
 pub(super) const WOULD_REMOVE: &str = "There is a photo, and this dry run left it alone. That it could be removed is not \
     confirmed: another permission is needed for that. Set spec.dryRun to false to have it removed.";
@@ -34,8 +35,10 @@ pub(super) fn nothing_to_remove(target: &TargetSpec, confirmed: bool) -> String 
 
 pub(super) fn came_back(removals: i32, time: Timestamp) -> String {
     let date = time.strftime("%F at %R UTC");
+    let photos = if removals == 1 { "1 photo was".to_owned() } else { format!("{removals} photos were") };
     format!(
-        "{REMOVED} It came back and was removed again, the last time on {date}; {removals} photos were removed in all."
+        "A photo came back, and Microsoft Graph removed it on {date}; {photos} removed in all. Some apps go on showing a \
+         cached copy for up to three days."
     )
 }
 
@@ -43,7 +46,7 @@ pub(super) const THROTTLED: &str =
     "Microsoft Graph asked this credential to slow down. The operator goes on when the pause is over.";
 
 pub(super) const GRAPH_UNAVAILABLE: &str = "Microsoft Graph could not be reached or gave no usable answer. The \
-    operator tries again by itself; status.lastAttempt has the details.";
+    operator tries again by itself; status.lastAttempt has the details. If it lasts, look at proxies and firewalls.";
 
 pub(super) const REJECTED: &str = "Microsoft Graph refused the request. The operator tries a few more times; \
     status.lastAttempt has the details.";
@@ -67,10 +70,15 @@ pub(super) fn absent(target: &TargetSpec, confirmed: bool) -> String {
     if confirmed {
         return format!("There was no photo to remove; Microsoft Graph confirmed that the {whom} exists.");
     }
+    if matches!(Kind::of(target), Kind::Me) {
+        return "There was no photo to remove, but whether Microsoft Graph knows the signed-in user was not confirmed. Grant \
+                the application the delegated permission User.Read to have it confirmed the next time."
+            .to_owned();
+    }
     format!(
         "There was no photo to remove, but whether the {whom} exists was not confirmed, and Microsoft Graph answers the \
          same for a {whom} that does not exist. Check spec.target, or grant the application {permission} to have it \
-         confirmed."
+         confirmed the next time."
     )
 }
 
@@ -79,8 +87,8 @@ pub(super) fn not_found(target: &TargetSpec) -> String {
         Kind::User => ("user", "a user principal name need not be the e-mail address"),
         Kind::Group => ("group", "only the object id of a Microsoft 365 group will do"),
         Kind::Me => {
-            return "Microsoft Graph does not know the user who signed in. Sign in as a user of this tenant; the operator \
-                    looks again by itself."
+            return "Microsoft Graph does not know the user who signed in. Sign in with photo-removal-operator login as \
+                    a user of this tenant; the operator looks again by itself."
                 .to_owned();
         }
     };
@@ -97,15 +105,17 @@ pub(super) fn denied(target: &TargetSpec, delegated: bool) -> String {
         }
         (Kind::User, true) => {
             "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or User.ReadWrite.All), and see \
-             that whoever signed in is a User, People or Global Administrator of the whole tenant, and sign in again"
+             that whoever signed in is a User, People or Global Administrator of the whole tenant, and sign in again with \
+             photo-removal-operator login"
         }
         (Kind::Group, true) => {
             "Grant the application the delegated permission ProfilePhoto.ReadWrite.All (or Group.ReadWrite.All), and see \
-             that whoever signed in owns the group or administers groups, and sign in again"
+             that whoever signed in owns the group or administers groups, and sign in again with \
+             photo-removal-operator login"
         }
         (Kind::Me, _) => {
             "Grant the application the delegated permission User.ReadWrite (or ProfilePhoto.ReadWrite.All) and sign in \
-             again"
+             again with photo-removal-operator login"
         }
     };
     format!("Microsoft Graph denied access. {advice}; the operator looks again by itself.")
@@ -115,18 +125,20 @@ pub(super) const fn not_supported(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::NoMailbox => {
             "Microsoft Graph cannot reach a photo store for this target, which usually means that it has no Exchange \
-             Online mailbox. Remove the photo before the licence is taken away, or give the target a mailbox."
+             Online mailbox, or has none any more. Give it a licence with a mailbox until the photo is removed; the \
+             operator looks again by itself."
         }
         Obstacle::ForeignMailbox => {
             "The target's mailbox is on premises or closed to this application. Remove the photo on premises, or let \
-             the application access the mailbox."
+             the application access the mailbox; the operator looks again by itself."
         }
         Obstacle::PersonalAccount => {
-            "The target is a personal Microsoft account, whose photo only its owner can remove, signed in."
+            "The target is a personal Microsoft account, whose photo only its owner can remove. Have the owner sign in \
+             with photo-removal-operator login, and create a PhotoRemoval with the target me that refers to that Secret."
         }
         Obstacle::ApplicationOnGroup => {
-            "Microsoft Graph does not let an application change this group's photo. A group owner or an administrator \
-             can remove it, signed in."
+            "Microsoft Graph does not let an application change this group's photo. Have an owner of the group or an \
+             administrator sign in with photo-removal-operator login, and refer to that Secret in spec.credentials."
         }
     }
 }

@@ -267,7 +267,7 @@ fn whole_seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
-fn refused_by_graph() -> Trouble {
+pub(super) fn refused_by_graph() -> Trouble {
     let message = "Microsoft Graph refuses the access token that Microsoft Entra issued for this credential. Check \
                    that the application belongs to the tenant and to the cloud of spec.cloud; the operator looks again \
                    when the credential changes, and by itself ever less often.";

@@ -251,13 +251,13 @@ fn suited(credential: Credential, source: &Source) -> Result<Credential, Trouble
     if source.needs_user && !credential.is_delegated() { Err(no_user()) } else { Ok(credential) }
 }
 
-fn no_user() -> Trouble {
+pub(super) fn no_user() -> Trouble {
     let message = "The target me is the user who signed in, and with this credential the application signs in as itself. \
                    Refer to a Secret that photo-removal-operator login wrote, with AZURE_REFRESH_TOKEN in it.";
     Trouble { reason: Reason::CredentialInvalid, message: message.to_owned() }
 }
 
-fn missing(source: &Source) -> Trouble {
+pub(super) fn missing(source: &Source) -> Trouble {
     let holder = &source.credential.holder;
     let how = match holder {
         Holder::Secret(_) if source.needs_user => "Write it with photo-removal-operator login",
@@ -269,7 +269,7 @@ fn missing(source: &Source) -> Trouble {
     not_found(format!("There is no {holder} in this namespace. {how}; the operator looks for it by itself."))
 }
 
-fn may_not_read(holder: &Holder) -> Trouble {
+pub(super) fn may_not_read(holder: &Holder) -> Trouble {
     let (kind, switch) = match holder {
         Holder::Secret(_) => ("Secrets", ""),
         Holder::ServiceAccount(_) => ("ServiceAccounts", " (serviceAccountCredentials.enabled in the chart)"),
@@ -280,7 +280,7 @@ fn may_not_read(holder: &Holder) -> Trouble {
     ))
 }
 
-fn may_not_request(holder: &Holder) -> Trouble {
+pub(super) fn may_not_request(holder: &Holder) -> Trouble {
     not_found(format!(
         "The operator may not request tokens of the {holder}. Give its own ServiceAccount the verb create on \
          serviceaccounts/token in this namespace (serviceAccountCredentials.enabled in the chart); the operator tries again \
@@ -288,7 +288,7 @@ fn may_not_request(holder: &Holder) -> Trouble {
     ))
 }
 
-fn no_token(holder: &Holder, code: u16) -> Trouble {
+pub(super) fn no_token(holder: &Holder, code: u16) -> Trouble {
     let message = format!(
         "The API server refuses to issue a token of the {holder} (HTTP {code}). Look for an admission policy that is in \
          the way; the operator tries again by itself."
@@ -301,7 +301,7 @@ fn not_found(message: String) -> Trouble {
 }
 
 /// `written`: when somebody wrote to the Secret last, before which its refresh token must have been issued.
-fn not_kept(secret: &str, written: Option<Timestamp>, why: &str) -> String {
+pub(super) fn not_kept(secret: &str, written: Option<Timestamp>, why: &str) -> String {
     let end = written.and_then(|written| written.checked_add(REFRESH_TOKEN_LIFE).ok());
     let by = end.map_or_else(|| "within 90 days".to_owned(), |end| end.strftime("on %F at the latest").to_string());
     format!(

@@ -169,7 +169,7 @@ async fn event(context: &Context, live: &Live, note: &Note<'_>) {
 const KEPT: [&str; 3] =
     ["argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
 
-const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, which keep \
+pub(super) const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, which keep \
     it, make it again: its photo will be removed again and again, a new one too. Take the field away, or set spec.notAfter.";
 
 /// Whether the object will be deleted, and somebody makes it again then.

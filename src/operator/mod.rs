@@ -16,6 +16,8 @@ mod reconcile;
 mod resume;
 mod run;
 mod session;
+#[cfg(test)]
+mod tests;
 mod wake;
 
 pub use run::{RunError, run};

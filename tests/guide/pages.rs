@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use crate::Outcome;
 
-/// The pages whose blocks run.
-const PAGES: [&str; 3] = ["README.md", "docs/credentials.md", "docs/gitops.md"];
+/// The pages of the documentation.
+const PAGES: [&str; 5] = ["README.md", "docs/credentials.md", "docs/evidence.md", "docs/gitops.md", "docs/messages.md"];
 
 /// One fenced block.
 pub(crate) struct Block {
