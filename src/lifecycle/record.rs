@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::standing::{completion, later, recheck, rounded, stand};
+use super::standing::{completion, later, next_look, recheck, rounded, stand};
 use super::verdict::{Attempt, Brought, Trouble, Verdict};
 use super::{Backoff, Seed, Seen, message};
 use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason};
@@ -25,7 +25,8 @@ pub struct Policy {
 #[must_use]
 pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestamp) -> PhotoRemovalStatus {
     let is_done = seen.status.outcome.is_some_and(Outcome::is_real);
-    if is_done != matches!(brought, Brought::Recheck(..)) || seen.status.tells_of(brought) {
+    let stale = matches!(brought, Brought::Rehearsal(..)) && !seen.spec.dry_run;
+    if stale || is_done != matches!(brought, Brought::Recheck(..)) || seen.status.tells_of(brought) {
         return seen.status.clone();
     }
     let mut page = Page::open(seen, policy, now);
@@ -42,7 +43,8 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
             page.rehearsed(attempt, verdict);
         }
         Brought::Recheck(attempt, verdict) => {
-            page.attempted(attempt, u32::from(*verdict == Verdict::Removed));
+            let throttled = matches!(verdict, Verdict::Throttled { .. });
+            page.attempted(attempt, attempt.received.saturating_sub(u32::from(throttled)));
             page.rechecked(attempt, verdict);
         }
         Brought::Refusal(attempt, trouble) => {
@@ -143,12 +145,17 @@ impl<'a> Page<'a> {
         let interval = recheck(self.seen).unwrap_or_default();
         let wait = match verdict {
             Verdict::Removed => {
-                self.status.removals = self.status.removals.saturating_add(1);
+                let first = i32::from(self.status.outcome == Some(Outcome::Removed));
+                self.status.removals = self.status.removals.max(first).saturating_add(1);
+                self.status.failures = 0;
                 let text = message::came_back(self.status.removals, attempt.time);
                 self.say(&text);
                 interval
             }
-            Verdict::Absent { .. } | Verdict::TargetNotFound => interval,
+            Verdict::Absent { .. } | Verdict::TargetNotFound => {
+                self.status.failures = 0;
+                interval
+            }
             Verdict::Throttled { until } => {
                 self.status.next_attempt_time = Some(rounded(*until));
                 return;
@@ -159,10 +166,7 @@ impl<'a> Page<'a> {
                 self.policy.looks.after(step, Seed(self.seen.uid)).min(interval)
             }
         };
-        if wait == interval {
-            self.status.failures = 0;
-        }
-        self.status.next_attempt_time = Some(later(self.now, wait));
+        self.status.next_attempt_time = next_look(self.seen, later(self.now, wait));
     }
 
     /// Another message for the conditions as they are.
@@ -209,7 +213,7 @@ impl<'a> Page<'a> {
         self.status.failures = 0;
         self.status.completion_time = Some(rounded(self.now));
         let interval = recheck(self.seen).filter(|_| outcome.is_real());
-        self.status.next_attempt_time = interval.map(|interval| later(self.now, interval));
+        self.status.next_attempt_time = interval.and_then(|interval| next_look(self.seen, later(self.now, interval)));
     }
 
     fn done(&mut self, attempt: &Attempt, outcome: Outcome, reason: Reason, text: &str) {

@@ -12,8 +12,10 @@ use crate::api::{Category, Outcome, PhotoRemovalStatus, Reason, condition};
 pub(super) fn observed(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
     let mut status = seen.status.clone();
     if !seen.is_observed() {
+        let real = status.outcome.is_some_and(Outcome::is_real);
         let last = status.last_attempt.as_ref().map(|last| last.time).or(status.completion_time).unwrap_or(now);
-        status.next_attempt_time = recheck(seen).map(|interval| later(last, interval));
+        status.next_attempt_time =
+            recheck(seen).filter(|_| real).and_then(|interval| next_look(seen, later(last, interval)));
     }
     status.observed_generation = Some(seen.generation);
     for condition in &mut status.conditions {
@@ -22,10 +24,15 @@ pub(super) fn observed(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
     status
 }
 
-/// How often a finished object is looked at again.
+/// How often a photo that was removed is looked for again, as the spec has it now.
 pub(super) fn recheck(seen: &Seen<'_>) -> Option<Duration> {
-    let really_done = seen.status.outcome.is_none_or(Outcome::is_real) && !seen.spec.suspend;
-    seen.spec.parse().ok().filter(|_| really_done)?.recheck
+    seen.spec.parse().ok().filter(|_| !seen.spec.suspend && !seen.spec.dry_run)?.recheck
+}
+
+/// The next look, not before `notBefore`; none if it would come at `notAfter` or later.
+pub(super) fn next_look(seen: &Seen<'_>, due: Timestamp) -> Option<Timestamp> {
+    Some(seen.spec.not_before.map_or(due, |begin| begin.max(due)))
+        .filter(|due| seen.spec.not_after.is_none_or(|end| *due < end))
 }
 
 /// The status of an object that is to rest.
@@ -58,6 +65,9 @@ pub(super) fn expired(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
 fn halted(seen: &Seen<'_>) -> PhotoRemovalStatus {
     let mut status = seen.status.clone();
     (status.next_attempt_time, status.outcome) = (None, None);
+    if !seen.is_observed() {
+        status.failed = 0;
+    }
     status
 }
 

@@ -108,7 +108,11 @@ impl<'a> Try<'a> {
         match self.step {
             Step::Check(_, Purpose::Rehearsal) => self.look(session, *received).await,
             Step::Check(_, Purpose::Recheck) => match self.look(session, *received).await {
-                (_, Found::Verdict(Verdict::Present)) => self.delete(session, received).await,
+                (_, Found::Verdict(Verdict::Present)) if self.permit.may_send() && self.is_still_wanted().await => {
+                    self.delete(session, received).await
+                }
+                // Since the look the object was suspended or deleted, or Graph asked for a pause.
+                (attempt, Found::Verdict(Verdict::Present)) => (attempt, Found::Verdict(Verdict::Unavailable)),
                 // Whether its owner exists was settled when it was removed.
                 (attempt, Found::Verdict(Verdict::TargetNotFound)) => {
                     (attempt, Found::Verdict(Verdict::Absent { confirmed: false }))

@@ -36,7 +36,8 @@ pub(super) async fn keep(context: &Context, who: &ObjectRef, live: Live, kept: K
 /// Writes down what an earlier try brought.
 pub(super) async fn keep_late(context: &Context, who: &ObjectRef, kept: Kept) -> Result<Action, Error> {
     match context.removals.read(who).await {
-        Ok(Some(live)) => keep(context, who, live, kept).await,
+        // What else there is to do is for another look to find out: no event need come after this one.
+        Ok(Some(live)) => keep(context, who, live, kept).await.map(|_| Action::requeue(Duration::ZERO)),
         // Gone, and the proof with it: whoever deleted the resource did not want it.
         Ok(None) => Ok(Action::await_change()),
         Err(error) => {
@@ -176,7 +177,8 @@ pub(super) const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttl
 fn is_made_again(live: &Live) -> bool {
     let ttl = live.object.as_ref().is_ok_and(|object| object.spec.ttl_seconds_after_finished.is_some());
     let written = [live.meta.annotations.as_ref(), live.meta.labels.as_ref()];
-    ttl && written.into_iter().flatten().any(|words| KEPT.iter().any(|kept| words.contains_key(*kept)))
+    let bounded = live.object.as_ref().is_ok_and(|object| object.spec.not_after.is_some() || object.spec.dry_run);
+    ttl && !bounded && written.into_iter().flatten().any(|words| KEPT.iter().any(|kept| words.contains_key(*kept)))
 }
 
 fn finished(context: &Context, object: &PhotoRemoval, status: &PhotoRemovalStatus, brought: &Brought) {

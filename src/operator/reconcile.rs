@@ -103,7 +103,8 @@ async fn attempt(object: &PhotoRemoval, who: &ObjectRef, step: Step, context: &C
     let (Step::Remove(removal) | Step::Check(removal, _)) = &step else { return Ok(Action::await_change()) };
     let source = source(who, removal);
     let retry = retry(&object.metadata);
-    if seen(object, retry.as_deref()).retry_is_due() {
+    let sight = seen(object, retry.as_deref());
+    if !sight.is_finished() && sight.retry_is_due() {
         context.credentials.hurry(&source);
     }
     let session = match context.credentials.ask(&source, who) {

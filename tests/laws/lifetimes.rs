@@ -258,4 +258,51 @@ proptest! {
             prop_assert_eq!(&again.status, &after.status);
         }
     }
+
+    /// Dry runs, pauses and dates hold for re-checks, too, whenever they are asked for.
+    #[test]
+    fn a_recheck_heeds_what_the_spec_says_by_then(attempt in an_attempt(), now in a_time(), gap in 0_i64..1_000_000) {
+        let fresh = object(|spec| spec.recheck_interval = Some("2h".to_owned()));
+        let done = answered(&fresh, &at(&attempt, now, 0), Verdict::Removed, now);
+        let due = now + HOUR * 3;
+        let begin = due + SignedDuration::from_secs(gap + 1);
+        let (_, step) = settled(edited(done.clone(), |spec| spec.dry_run = true), due);
+        prop_assert_eq!(step, Step::Rest);
+        let (_, step) = settled(edited(done.clone(), |spec| spec.suspend = true), due);
+        prop_assert_eq!(step, Step::Rest);
+        let (_, step) = settled(edited(done.clone(), |spec| spec.not_after = Some(due)), due);
+        prop_assert_eq!(step, Step::Rest);
+        let (later, step) = settled(edited(done, |spec| spec.not_before = Some(begin)), due);
+        prop_assert_eq!((step, later.status.next_attempt_time), (Step::WaitUntil(begin), Some(begin)));
+        prop_assert!(matches!(later.decide(begin), Step::Check(_, Purpose::Recheck)));
+    }
+
+    /// What a dry run brings after it was turned off is of no use, and what the real run brings is looked at again.
+    #[test]
+    fn a_dry_run_that_is_turned_off_leaves_nothing_behind(attempt in an_attempt(), now in a_time()) {
+        let dry = object(|spec| (spec.dry_run, spec.recheck_interval) = (true, Some("2h".to_owned())));
+        let found = dry.record(&Brought::Rehearsal(attempt.clone(), Verdict::Present), now);
+        prop_assert_eq!(found.status.next_attempt_time, None);
+        let real = edited(found, |spec| spec.dry_run = false);
+        let late = real.record(&Brought::Rehearsal(at(&attempt, now, 1), Verdict::Present), now);
+        prop_assert_eq!(&late.status, &real.status);
+        let done = answered(&real, &at(&attempt, now, 2), Verdict::Removed, now);
+        prop_assert_eq!(done.status.removals, 1);
+        prop_assert!(done.status.next_attempt_time.is_some_and(|next| next >= now + HOUR * 2));
+    }
+
+    /// An edit gives all the tries again, even if the object has to wait for its time first.
+    #[test]
+    fn a_limit_starts_over_with_an_edit_that_has_to_wait(attempt in an_attempt(), now in a_time()) {
+        let mut object = object(|spec| spec.backoff_limit = Some(1));
+        for number in 0..2 {
+            object = answered(&object, &at(&attempt, now, number), Verdict::Unavailable, now);
+        }
+        prop_assert_eq!(object.status.reason(), Some(Reason::BackoffLimitExceeded));
+        let begin = now + HOUR;
+        let (waiting, _) = settled(edited(object, |spec| spec.not_before = Some(begin)), now);
+        prop_assert_eq!(waiting.status.reason(), Some(Reason::Scheduled));
+        let failed = answered(&waiting, &at(&attempt, begin, 9), Verdict::Unavailable, begin);
+        prop_assert_eq!((failed.status.reason(), failed.status.failed), (Some(Reason::GraphUnavailable), 1));
+    }
 }
