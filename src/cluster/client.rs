@@ -143,8 +143,9 @@ fn refusal(error: &kube::Error) -> Option<u16> {
 }
 
 /// The cause at the bottom: "connection refused" says more than "service error".
-fn innermost(error: &kube::Error) -> String {
-    let mut cause: &dyn StdError = error;
+#[must_use]
+pub fn innermost(error: &dyn StdError) -> String {
+    let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }

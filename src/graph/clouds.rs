@@ -132,13 +132,18 @@ impl Endpoints {
 }
 
 fn root(url: Url) -> Result<Url, InvalidEndpoint> {
-    let plain_here = url.scheme() == "http" && is_loopback(&url);
-    if url.scheme() != "https" && !plain_here {
+    if !is_private(&url) {
         return Err(InvalidEndpoint::NotHttps);
     }
     let bare =
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if bare { Ok(url) } else { Err(InvalidEndpoint::NotARoot) }
+}
+
+/// Whether nobody on the way can read what is sent there: https, or http on a loopback address.
+#[must_use]
+pub fn is_private(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }
 
 /// Addresses, and the one name that may not mean anything else (RFC 6761, section 6.3).

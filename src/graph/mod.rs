@@ -12,5 +12,5 @@ mod verdict;
 
 pub use answer::{Answer, Body};
 pub use client::Graph;
-pub use clouds::{Clouds, Endpoints, InvalidEndpoint, exchange_audience};
+pub use clouds::{Clouds, Endpoints, InvalidEndpoint, exchange_audience, is_private};
 pub use verdict::{Existence, Reading, judge, judge_existence};

@@ -28,8 +28,8 @@ pub const REFRESH_TOKEN: &str = "AZURE_REFRESH_TOKEN";
 const TENANT_ANNOTATION: &str = "azure.workload.identity/tenant-id";
 const CLIENT_ANNOTATION: &str = "azure.workload.identity/client-id";
 
-/// What is missing from a Secret that names no way to sign in.
-const ANY_METHOD: &str = "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt or AZURE_REFRESH_TOKEN";
+/// What a Secret lacks that names no way to sign in.
+const ANY_METHOD: &str = "AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt and AZURE_REFRESH_TOKEN";
 
 /// The longest line that is taken, in bytes. Entra's client secrets have 40 characters, its refresh tokens about two
 /// thousand, and nobody promises that they will not grow.
@@ -222,7 +222,7 @@ impl Faults {
         match there.as_slice() {
             [] if delegated => Some(Proof::Public),
             [] => {
-                self.add(ANY_METHOD, Fault::Missing);
+                self.add(ANY_METHOD, Fault::None);
                 None
             }
             [CLIENT_SECRET] => {

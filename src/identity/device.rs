@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use super::judge::{Refusal, fits, secret};
 use super::{Grant, SignInError, judge};
+use crate::graph::is_private;
 use crate::wire::Failure;
 
 /// How long a code is good for if Entra does not say: what its documentation says.
@@ -235,12 +236,6 @@ fn typeable(code: &str) -> bool {
 
 /// A page where a person may type a password. A parsed URL prints as plain ASCII, whatever it was made of.
 fn is_a_safe_page(url: &Url) -> bool {
-    let here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
     let nobody = url.username().is_empty() && url.password().is_none();
-    nobody && (url.scheme() == "https" || (url.scheme() == "http" && here))
+    nobody && is_private(url)
 }

@@ -26,12 +26,14 @@ impl Backoff {
     }
 }
 
-/// A number in `0.0..1.0` out of a seed and a count: the FNV-1a hash, which is the same on every machine and in every
-/// release, unlike the standard library's hasher.
+/// The FNV-1a hash, which is the same on every machine and in every release, unlike the standard library's hasher.
+pub fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A number in `0.0..1.0` out of a seed and a count.
 fn share(seed: Seed<'_>, count: u32) -> f64 {
-    let bytes = seed.0.bytes().chain(count.to_le_bytes());
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv(seed.0.bytes().chain(count.to_le_bytes()));
     // FNV mixes its low bits best into the high ones after a fold of both halves.
     f64::from((hash >> 32) as u32 ^ (hash & 0xffff_ffff) as u32) / (f64::from(u32::MAX) + 1.0)
 }

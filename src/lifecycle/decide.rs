@@ -87,11 +87,9 @@ fn rest(seen: &Seen<'_>, now: Timestamp) -> Step {
     if let Some(due) = seen.discarded_at() {
         return if due <= now { Step::Discard } else { Step::WaitUntil(due) };
     }
-    let due = seen.status.next_attempt_time.and_then(|due| standing::next_look(seen, due.max(now)).map(|_| due));
-    let due = due.map(|due| seen.spec.not_before.map_or(due, |begin| begin.max(due)));
-    match (due, seen.spec.parse()) {
-        (Some(due), Ok(_)) if standing::recheck(seen).is_some() && due > now => Step::WaitUntil(due),
-        (Some(_), Ok(removal)) if standing::recheck(seen).is_some() => Step::Check(removal, Purpose::Recheck),
+    match (standing::recheck_due(seen, now), seen.spec.parse()) {
+        (Some(due), Ok(_)) if due > now => Step::WaitUntil(due),
+        (Some(_), Ok(removal)) => Step::Check(removal, Purpose::Recheck),
         _ => Step::Rest,
     }
 }

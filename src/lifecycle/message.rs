@@ -52,7 +52,14 @@ pub(super) const REJECTED: &str = "Microsoft Graph refused the request. The oper
     status.lastAttempt has the details.";
 
 pub(super) const REJECTED_FOR_GOOD: &str = "Microsoft Graph keeps refusing the request. Compare spec.target with \
-    the directory, and ask Microsoft about status.lastAttempt.requestId if it is right; the operator looks again by itself.";
+    the directory, and ask Microsoft about status.lastAttempt.requestId if it is right.";
+
+/// How a stalled object's message ends while the operator looks at it again.
+pub(super) const LOOKS_AGAIN: &str = "The operator looks again by itself.";
+
+/// And how, when it does not.
+pub(super) const LOOKS_NO_MORE: &str = "The operator does not look again, since spec.backoffLimit is used up: raise it, or \
+    change the annotation photoremoval.dev/retry.";
 
 pub(super) const UNREADABLE: &str = "Nothing was sent, since the stored object does not fit the schema that this operator \
     knows. Compare it with kubectl explain photoremoval, and apply the CustomResourceDefinition of this operator's version.";
@@ -88,11 +95,11 @@ pub(super) fn not_found(target: &TargetSpec) -> String {
         Kind::Group => ("group", "only the object id of a Microsoft 365 group will do"),
         Kind::Me => {
             return "Microsoft Graph does not know the user who signed in. Sign in with photo-removal-operator login as \
-                    a user of this tenant; the operator looks again by itself."
+                    a user of this tenant."
                 .to_owned();
         }
     };
-    format!("There is no such {whom} in the tenant. Check spec.target ({hint}); the operator looks again by itself.")
+    format!("There is no such {whom} in the tenant. Check spec.target ({hint}).")
 }
 
 pub(super) fn denied(target: &TargetSpec, delegated: bool) -> String {
@@ -118,19 +125,18 @@ pub(super) fn denied(target: &TargetSpec, delegated: bool) -> String {
              again with photo-removal-operator login"
         }
     };
-    format!("Microsoft Graph denied access. {advice}; the operator looks again by itself.")
+    format!("Microsoft Graph denied access. {advice}.")
 }
 
 pub(super) const fn not_supported(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::NoMailbox => {
             "Microsoft Graph cannot reach a photo store for this target, which usually means that it has no Exchange \
-             Online mailbox, or has none any more. Give it a licence with a mailbox until the photo is removed; the \
-             operator looks again by itself."
+             Online mailbox, or has none any more. Give it a licence with a mailbox until the photo is removed."
         }
         Obstacle::ForeignMailbox => {
             "The target's mailbox is on premises or closed to this application. Remove the photo on premises, or let \
-             the application access the mailbox; the operator looks again by itself."
+             the application access the mailbox."
         }
         Obstacle::PersonalAccount => {
             "The target is a personal Microsoft account, whose photo only its owner can remove. Have the owner sign in \

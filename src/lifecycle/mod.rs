@@ -15,7 +15,7 @@ mod record;
 mod standing;
 mod verdict;
 
-pub use backoff::{Backoff, Seed};
+pub use backoff::{Backoff, Seed, fnv};
 pub use decide::{Purpose, Seen, Step, decide, throttled_until};
 pub use record::{Policy, record};
 pub use standing::unreadable;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::standing::{completion, later, next_look, recheck, rounded, stand};
 use super::verdict::{Attempt, Brought, Trouble, Verdict};
 use super::{Backoff, Seed, Seen, message};
-use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason};
+use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason, condition};
 
 /// From this refusal in a row on a person must look at it: a request that Graph refuses five times will not be taken
 /// the sixth time, but one "bad request" that was a bad day of the service must not end a removal.
@@ -33,8 +33,7 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
     match brought {
         Brought::Answer(attempt, verdict) => {
             page.notice.clone_from(&attempt.notice);
-            let throttled = matches!(verdict, Verdict::Throttled { .. });
-            page.attempted(attempt, attempt.received.saturating_sub(u32::from(throttled)));
+            page.attempted(attempt, attempt.counted(verdict));
             page.judged(attempt, verdict);
         }
         Brought::Rehearsal(attempt, verdict) => {
@@ -43,8 +42,7 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
             page.rehearsed(attempt, verdict);
         }
         Brought::Recheck(attempt, verdict) => {
-            let throttled = matches!(verdict, Verdict::Throttled { .. });
-            page.attempted(attempt, attempt.received.saturating_sub(u32::from(throttled)));
+            page.attempted(attempt, attempt.counted(verdict));
             page.rechecked(attempt, verdict);
         }
         Brought::Refusal(attempt, trouble) => {
@@ -59,16 +57,8 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
 impl PhotoRemovalStatus {
     /// Whether that very try is the last one recorded.
     fn tells_of(&self, brought: &Brought) -> bool {
-        match brought {
-            Brought::Answer(attempt, _)
-            | Brought::Rehearsal(attempt, _)
-            | Brought::Recheck(attempt, _)
-            | Brought::Refusal(attempt, _) => {
-                let last = self.last_attempt.as_ref().and_then(|last| last.client_request_id.as_ref());
-                last == Some(&attempt.client_request_id)
-            }
-            Brought::Trouble(_) => false,
-        }
+        let last = self.last_attempt.as_ref().and_then(|last| last.client_request_id.as_ref());
+        brought.attempt().is_some_and(|attempt| last == Some(&attempt.client_request_id))
     }
 }
 
@@ -234,8 +224,23 @@ impl<'a> Page<'a> {
     fn stuck(&mut self, reason: Reason, text: &str) {
         let looks = self.failures(reason);
         self.wait(self.policy.looks, looks, looks);
+        self.stay_stuck(reason, text);
+    }
+
+    /// Until a person has acted; and says whether the operator looks again by itself.
+    fn stay_stuck(&mut self, reason: Reason, text: &str) {
         self.status.completion_time = completion(self.seen.status, self.now);
-        self.stand(reason, Category::Stuck, text);
+        self.stand(reason, Category::Stuck, &format!("{text} {}", message::LOOKS_AGAIN));
+        self.say_if_it_was_the_last();
+    }
+
+    /// A stalled object that may not fail again is not looked at again, whatever it said before.
+    fn say_if_it_was_the_last(&mut self) {
+        let message = self.status.condition(condition::READY).map(|ready| &ready.message);
+        if let Some(message) = message.filter(|_| self.is_exhausted()) {
+            let text = message.replace(message::LOOKS_AGAIN, message::LOOKS_NO_MORE);
+            self.say(&text);
+        }
     }
 
     fn throttled(&mut self, until: Timestamp) {
@@ -251,7 +256,8 @@ impl<'a> Page<'a> {
     fn unavailable(&mut self) {
         if self.learned_nothing() {
             let looks = self.count().saturating_add(1);
-            return self.wait(self.policy.looks, looks, looks);
+            self.wait(self.policy.looks, looks, looks);
+            return self.say_if_it_was_the_last();
         }
         if self.is_exhausted() {
             return self.give_up();
@@ -274,8 +280,7 @@ impl<'a> Page<'a> {
         }
         let looks = (failures + 1).saturating_sub(REJECTIONS).max(1);
         self.wait(self.policy.looks, looks, failures);
-        self.status.completion_time = completion(self.seen.status, self.now);
-        self.stand(Reason::Rejected, Category::Stuck, message::REJECTED_FOR_GOOD);
+        self.stay_stuck(Reason::Rejected, message::REJECTED_FOR_GOOD);
     }
 
     /// No time is set: whoever finds the credential's trouble over wakes the object.

@@ -29,6 +29,13 @@ pub(super) fn recheck(seen: &Seen<'_>) -> Option<Duration> {
     seen.spec.parse().ok().filter(|_| !seen.spec.suspend && !seen.spec.dry_run)?.recheck
 }
 
+/// When the finished object is to be looked at again, if it still is.
+pub(super) fn recheck_due(seen: &Seen<'_>, now: Timestamp) -> Option<Timestamp> {
+    recheck(seen)?;
+    let due = next_look(seen, seen.status.next_attempt_time?)?;
+    next_look(seen, now).map(|_| due)
+}
+
 /// The next look, not before `notBefore`; none if it would come at `notAfter` or later.
 pub(super) fn next_look(seen: &Seen<'_>, due: Timestamp) -> Option<Timestamp> {
     Some(seen.spec.not_before.map_or(due, |begin| begin.max(due)))

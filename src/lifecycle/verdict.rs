@@ -74,6 +74,13 @@ pub struct Attempt {
     pub retry_after_seconds: Option<i64>,
 }
 
+impl Attempt {
+    /// How many of the DELETEs count: a throttled answer is none.
+    pub(super) fn counted(&self, verdict: &Verdict) -> u32 {
+        self.received.saturating_sub(u32::from(matches!(verdict, Verdict::Throttled { .. })))
+    }
+}
+
 /// What is wrong with a credential. It is found once and told to every object that uses the credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -96,4 +103,18 @@ pub enum Brought {
     Refusal(Attempt, Trouble),
     /// No request was made: the credential is of no use.
     Trouble(Trouble),
+}
+
+impl Brought {
+    /// The try, if anything was sent.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Answer(attempt, _)
+            | Self::Rehearsal(attempt, _)
+            | Self::Recheck(attempt, _)
+            | Self::Refusal(attempt, _) => Some(attempt),
+            Self::Trouble(_) => None,
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::credentials::Credentials;
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
 use crate::cluster::{ObjectRef, Removals};
 use crate::graph::{Clouds, Graph};
-use crate::lifecycle::{Brought, Policy, Seen};
+use crate::lifecycle::{Brought, Policy, Seen, fnv};
 use crate::metrics::Metrics;
 use crate::pacing::Pacing;
 
@@ -159,16 +159,11 @@ pub(super) fn retry(metadata: &ObjectMeta) -> Option<String> {
     match value.char_indices().nth(LONGEST_RETRY / 2) {
         _ if values.is_empty() => None,
         Some((end, _)) if value.len() > LONGEST_RETRY => {
-            let sum = check_sum(value.as_bytes());
+            let sum = fnv(value.bytes());
             Some(format!("{}... ({} bytes, {sum:016x})", &value[..end], value.len()))
         }
         _ => Some(value),
     }
-}
-
-/// FNV-1a, the same on every machine and in every release.
-fn check_sum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::desk::{Content, Desk, Errand, Reading, Rhythm, View};
-use super::holder::{Holders, Kept, Proven};
+use super::holder::{Holders, Proven, Rotation};
 use super::session::{Session, Source};
 use super::wake::Wake;
 use crate::clock;
@@ -223,10 +223,10 @@ impl Shared {
     /// what people should be told if it cannot be done.
     async fn keep(&self, source: &Source, content: Content, token: SecretString) -> Option<String> {
         match self.holders.keep(source, content, token).await {
-            Kept::Written(content) => self.at(source, |desk| desk.rewritten(content)),
-            Kept::Outrun => self.at(source, |desk| desk.was_outrun(clock::now())),
-            Kept::Refused(notice) => return Some(notice),
-            Kept::Unchanged | Kept::Failed => {}
+            Rotation::Written(content) => self.at(source, |desk| desk.rewritten(content)),
+            Rotation::Outrun => self.at(source, |desk| desk.was_outrun(clock::now())),
+            Rotation::Refused(notice) => return Some(notice),
+            Rotation::Unchanged | Rotation::Failed => {}
         }
         None
     }

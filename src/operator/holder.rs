@@ -2,7 +2,6 @@
 //! value that is written back.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use crate::api::{Holder, Reason};
 use crate::cluster::{CallError, put_value, read_secret, read_service_account, request_token};
 use crate::graph::exchange_audience;
 use crate::identity::{Credential, Proof, REFRESH_TOKEN};
-use crate::lifecycle::Trouble;
+use crate::lifecycle::{Trouble, fnv};
 
 /// How long a refresh token lives that nobody replaces
 /// (<https://learn.microsoft.com/entra/identity-platform/refresh-tokens>).
@@ -28,8 +27,8 @@ const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// shares the Secret.
 const REMEMBERED: usize = 32;
 
-/// How many opened Secrets may be worked on at a time. What opens a certificate may take a second by design, and whoever
-/// writes many of them must not keep the others waiting: each namespace has one of these.
+/// How many Secrets may be opened at a time. What opens a certificate may take a second by design, and whoever writes many
+/// of them must not keep the others waiting: each namespace has its turns at one of these, which it shares with few.
 const OPENERS: usize = 16;
 
 /// Reads what holds credentials, and remembers what it wrote.
@@ -67,7 +66,7 @@ pub(super) enum Proven {
 }
 
 /// What became of a new refresh token.
-pub(super) enum Kept {
+pub(super) enum Rotation {
     Written(Content),
     /// It is the old one.
     Unchanged,
@@ -197,36 +196,34 @@ impl Holders {
     }
 
     /// Writes a new refresh token into the Secret that holds the old one.
-    pub(super) async fn keep(&self, source: &Source, content: Content, token: SecretString) -> Kept {
+    pub(super) async fn keep(&self, source: &Source, content: Content, token: SecretString) -> Rotation {
         let (Holder::Secret(name), Some(old)) = (&source.credential.holder, content.credential.refresh_token()) else {
-            return Kept::Unchanged;
+            return Rotation::Unchanged;
         };
         if old.expose_secret() == token.expose_secret() {
-            return Kept::Unchanged;
+            return Rotation::Unchanged;
         }
         if !Credential::takes_refresh_token(&token) {
             tracing::warn!(
                 namespace = source.namespace,
                 "a refresh token is too long to be kept; the old one serves on"
             );
-            return Kept::Failed;
+            return Rotation::Failed;
         }
         let of = &content.version.name;
         match put_value(&self.client, &source.namespace, name, of, (REFRESH_TOKEN, &token)).await {
             Ok(made) => {
                 self.remember(source, of, &made.resource_version, old.clone());
                 let version = Version { name: made.resource_version.clone(), written: made.written };
-                Kept::Written(Content { version, credential: Arc::new(content.credential.refreshed_by(token)) })
+                Rotation::Written(Content { version, credential: Arc::new(content.credential.refreshed_by(token)) })
             }
             Err(error) => match error.code() {
-                Some(404 | 409) => Kept::Outrun,
-                Some(403) => Kept::Refused(not_kept(name, content.version.written, "the operator may not write to it")),
-                Some(400 | 422) => {
-                    Kept::Refused(not_kept(name, content.version.written, "the API server refuses the change"))
-                }
+                Some(404 | 409) => Rotation::Outrun,
+                Some(403) => Rotation::Refused(not_kept(name, content.version.written, MAY_NOT_WRITE)),
+                Some(400 | 422) => Rotation::Refused(not_kept(name, content.version.written, CANNOT_CHANGE)),
                 _ => {
                     log(source, &error);
-                    Kept::Failed
+                    Rotation::Failed
                 }
             },
         }
@@ -241,9 +238,7 @@ impl SecretName {
 
 /// Which of the openers a namespace has.
 fn opener(namespace: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    namespace.hash(&mut hasher);
-    usize::try_from(hasher.finish() % OPENERS as u64).unwrap_or(0)
+    usize::try_from(fnv(namespace.bytes()) % OPENERS as u64).unwrap_or(0)
 }
 
 /// The credential, if it is one that the object can use.
@@ -300,13 +295,18 @@ fn not_found(message: String) -> Trouble {
     Trouble { reason: Reason::CredentialNotFound, message }
 }
 
+pub(super) const MAY_NOT_WRITE: &str =
+    "the operator may not write to it. Let it (delegatedCredentials.enabled in the chart)";
+
+pub(super) const CANNOT_CHANGE: &str = "the API server refuses the change. See whether the Secret is immutable";
+
 /// `written`: when somebody wrote to the Secret last, before which its refresh token must have been issued.
 pub(super) fn not_kept(secret: &str, written: Option<Timestamp>, why: &str) -> String {
     let end = written.and_then(|written| written.checked_add(REFRESH_TOKEN_LIFE).ok());
     let by = end.map_or_else(|| "within 90 days".to_owned(), |end| end.strftime("on %F at the latest").to_string());
     format!(
-        "This sign-in ends {by}, since its new refresh token cannot be put into the Secret {secret}: {why}. Change that \
-         (delegatedCredentials.enabled in the chart), or sign in again before."
+        "This sign-in ends {by}, since its new refresh token cannot be put into the Secret {secret}: {why}, or sign in \
+         again before."
     )
 }
 

@@ -21,6 +21,18 @@ const UNREADABLE: [&str; 3] = ["observedGeneration", "conditions", "completionTi
 /// The pause between two writes that fail while the operator is about to end.
 const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(500);
 
+/// The longest sleep. A machine that was suspended, or whose clock was set, is late by so much at most; whoever waits for
+/// months costs a glance at the cache so often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
+
+/// What Argo CD and Flux write on the objects that they keep in a cluster.
+const KEPT: [&str; 3] =
+    ["argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
+
+pub(super) const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, \
+    which keep it, make it again: its photo will be removed again and again, a new one too. Take the field away, or set \
+    spec.notAfter.";
+
 /// Writes down what a try brought. What cannot be written now is kept in the outbox and written before anything else is
 /// done for this object.
 pub(super) async fn keep(context: &Context, who: &ObjectRef, live: Live, kept: Kept) -> Result<Action, Error> {
@@ -166,13 +178,6 @@ async fn event(context: &Context, live: &Live, note: &Note<'_>) {
     }
 }
 
-/// What Argo CD and Flux write on the objects that they keep in a cluster.
-const KEPT: [&str; 3] =
-    ["argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
-
-pub(super) const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, which keep \
-    it, make it again: its photo will be removed again and again, a new one too. Take the field away, or set spec.notAfter.";
-
 /// Whether the object will be deleted, and somebody makes it again then.
 fn is_made_again(live: &Live) -> bool {
     let ttl = live.object.as_ref().is_ok_and(|object| object.spec.ttl_seconds_after_finished.is_some());
@@ -201,10 +206,6 @@ fn finished(context: &Context, object: &PhotoRemoval, status: &PhotoRemovalStatu
 fn next(status: &PhotoRemovalStatus) -> Action {
     status.next_attempt_time.map_or_else(Action::await_change, wait)
 }
-
-/// The longest sleep. A machine that was suspended, or whose clock was set, is late by so much at most; whoever waits for
-/// months costs a glance at the cache so often.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 
 /// Looks again then.
 pub(super) fn wait(time: jiff::Timestamp) -> Action {

@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("wire", &["clock"]),
     ("graph", &["api", "lifecycle", "wire"]),
     // Signing in needs to know where a cloud's Entra is and how long an answer asks to wait, and nothing else of Graph.
-    ("identity", &["api", "lifecycle", "wire", "graph::Endpoints", "graph::retry_after"]),
+    ("identity", &["api", "lifecycle", "wire", "graph::Endpoints", "graph::is_private", "graph::retry_after"]),
     ("pacing", &["api", "lifecycle", "clock"]),
     ("cluster", &["api", "health", "metrics"]),
     ("serve", &["health", "metrics"]),

@@ -151,6 +151,8 @@ proptest! {
         prop_assert_eq!(tries, limit + 1);
         prop_assert_eq!(object.status.category(), Category::Stuck);
         prop_assert!(object.status.next_attempt_time.is_none() && object.status.completion_time.is_some());
+        let message = &object.status.conditions[0].message;
+        prop_assert!(message.contains("spec.backoffLimit") && !message.contains("looks again by itself"), "{message}");
         prop_assert_eq!(object.decide(now + HOUR * 1_000), Step::Rest);
         // Both ways to have it tried again give it all its tries.
         for again in [edited(object.clone(), |_| {}), Object { retry: Some("again".to_owned()), ..object }] {

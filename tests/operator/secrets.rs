@@ -50,7 +50,7 @@ fn broken() -> Vec<Broken> {
     vec![
         ("AZURE_TENANT_ID", None, "no AZURE_TENANT_ID"),
         ("AZURE_CLIENT_ID", None, "no AZURE_CLIENT_ID"),
-        ("AZURE_CLIENT_SECRET", None, "no AZURE_CLIENT_SECRET"),
+        ("AZURE_CLIENT_SECRET", None, "none of AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_SECRET", text(""), "an empty AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_SECRET", text("\n"), "an empty AZURE_CLIENT_SECRET"),
         ("AZURE_CLIENT_SECRET", text("two\nlines"), "one line of text in AZURE_CLIENT_SECRET"),

@@ -1,6 +1,5 @@
 //! The Secret that a sign-in leaves: as a manifest, and in a cluster.
 
-use std::error::Error;
 use std::fmt;
 
 use kube::Client;
@@ -10,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::api::{CredentialRef, Holder};
 use crate::cli::Login;
+use crate::cluster::client::innermost;
 use crate::cluster::{CallError, Write, apply_values, client};
 use crate::health::Health;
 use crate::identity::{Credential, Proof, values_of_user};
@@ -149,15 +149,6 @@ impl fmt::Display for Cluster {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.namespace, self.name)
     }
-}
-
-/// The cause at the bottom: "connection refused" says more than "service error".
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

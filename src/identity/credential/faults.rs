@@ -8,6 +8,8 @@ use crate::lifecycle::Trouble;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Missing,
+    /// Of several keys, none is there.
+    None,
     Empty,
     TooLong,
     NotText,
@@ -40,6 +42,7 @@ impl Faults {
         }
         let kind = holder.kind();
         let remedy = match (missing.len(), clauses.len()) {
+            (0, 1) if self.0.iter().any(|(_, fault)| *fault == Fault::None) => format!("Add one of them to the {kind}"),
             (1, 1) => format!("Add it to the {kind}"),
             (2.., 1) => format!("Add them to the {kind}"),
             _ => format!("Correct the {kind}"),
@@ -54,6 +57,7 @@ impl Fault {
     fn clause(self, key: &str) -> Option<String> {
         match self {
             Self::Missing => None,
+            Self::None => Some(format!("has none of {key}")),
             Self::Empty => Some(format!("has an empty {key}")),
             Self::TooLong => Some(format!("has more than 16 KiB in {key}")),
             Self::NotText => Some(format!("has something other than one line of text in {key}")),

@@ -57,11 +57,13 @@ fn every_key_that_is_wrong_is_named_and_no_value_is_shown() {
     let rows: [(&[Change<'_>], &str); 8] = [
         (
             &[(CLIENT_SECRET, None)],
-            "has no AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt or AZURE_REFRESH_TOKEN. Add it to the Secret;",
+            "has none of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt and AZURE_REFRESH_TOKEN. Add one of \
+             them to the Secret;",
         ),
         (
             &[(TENANT, None), (CLIENT, None), (CLIENT_SECRET, None)],
-            "has no AZURE_TENANT_ID, no AZURE_CLIENT_ID and no AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt or AZURE_REFRESH_TOKEN. Add them to the Secret;",
+            "has no AZURE_TENANT_ID and no AZURE_CLIENT_ID and has none of AZURE_CLIENT_SECRET, \
+             AZURE_CLIENT_CERTIFICATE, tls.crt and AZURE_REFRESH_TOKEN. Correct the Secret;",
         ),
         (&[(CLIENT_SECRET, Some(b"\n"))], "has an empty AZURE_CLIENT_SECRET. Correct the Secret;"),
         (&[(CLIENT_SECRET, Some(b"xx\n\n"))], "has something other than one line of text in AZURE_CLIENT_SECRET."),
@@ -70,8 +72,8 @@ fn every_key_that_is_wrong_is_named_and_no_value_is_shown() {
         (&[(CLIENT, Some(b"xxx"))], "has a malformed AZURE_CLIENT_ID (a client id is a GUID)."),
         (
             &[(TENANT, Some(b"")), (CLIENT, Some(b"xxx")), (CLIENT_SECRET, None)],
-            "has no AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt or AZURE_REFRESH_TOKEN, has an empty AZURE_TENANT_ID and has a malformed AZURE_CLIENT_ID (a \
-             client id is a GUID). Correct the Secret;",
+            "has an empty AZURE_TENANT_ID, has a malformed AZURE_CLIENT_ID (a client id is a GUID) and has none of \
+             AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt and AZURE_REFRESH_TOKEN. Correct the Secret;",
         ),
     ];
     for (changes, expected) in rows {

@@ -6,7 +6,9 @@ use crate::api::{Cloud, CredentialRef, Holder, TargetSpec};
 use crate::identity::tests::{answers, certificates, contents};
 use crate::lifecycle::Trouble;
 use crate::operator::attempt::refused_by_graph;
-use crate::operator::holder::{may_not_read, may_not_request, missing, no_token, no_user, not_kept};
+use crate::operator::holder::{
+    CANNOT_CHANGE, MAY_NOT_WRITE, may_not_read, may_not_request, missing, no_token, no_user, not_kept,
+};
 use crate::operator::session::Source;
 
 pub(super) fn all() -> Vec<Said> {
@@ -29,14 +31,8 @@ pub(super) fn all() -> Vec<Said> {
     let written = "2026-11-24T08:00:00Z".parse().ok();
     let spec = about(TargetSpec { me: Some(crate::api::SignedInUser {}), ..TargetSpec::default() });
     for (when, notice) in [
-        (
-            "removed, and a new refresh token could not be kept",
-            not_kept("contoso-graph", written, "the operator may not write to it"),
-        ),
-        (
-            "removed, and nobody knows when the Secret was written",
-            not_kept("contoso-graph", None, "the API server refuses the change"),
-        ),
+        ("removed, and a new refresh token could not be kept", not_kept("contoso-graph", written, MAY_NOT_WRITE)),
+        ("removed, and nobody knows when the Secret was written", not_kept("contoso-graph", None, CANNOT_CHANGE)),
     ] {
         all.push(Said::of(when, &with_notice(&spec, &notice)));
     }

@@ -59,18 +59,16 @@ fn removed() -> Vec<Said> {
     ]
 }
 
+fn without_a_photo(kind: &str, confirmed: bool) -> String {
+    let known = if confirmed { "which Graph says exists" } else { "and nobody confirms that it exists" };
+    format!("a {kind} without a photo, {known}")
+}
+
 fn absent() -> Vec<Said> {
     let mut all = Vec::new();
     for (kind, spec) in targets() {
         for confirmed in [true, false] {
-            let when = format!(
-                "a {kind} {}",
-                if confirmed {
-                    "without a photo, which Graph says exists"
-                } else {
-                    "without a photo, and nobody confirms that it exists"
-                }
-            );
+            let when = without_a_photo(kind, confirmed);
             all.push(Said::of(&when, &after(&spec, &fresh(), &answer(Verdict::Absent { confirmed }))));
         }
     }
@@ -87,14 +85,7 @@ fn rehearsed() -> Vec<Said> {
     let mut all = vec![Said::of("a dry run found a photo", &looked(&dry(user()), Verdict::Present))];
     for (kind, spec) in targets() {
         for confirmed in [true, false] {
-            let when = format!(
-                "a {kind} {}",
-                if confirmed {
-                    "without a photo, which Graph says exists"
-                } else {
-                    "without a photo, and nobody confirms that it exists"
-                }
-            );
+            let when = without_a_photo(kind, confirmed);
             all.push(Said::of(&when, &looked(&dry(spec.clone()), Verdict::Absent { confirmed })));
         }
     }
@@ -148,6 +139,9 @@ fn stuck() -> Vec<Said> {
             all.push(Said::of(&format!("a {kind}'s photo, asked for by {by}"), &after(&spec, &fresh(), &denied)));
         }
     }
+    let once = PhotoRemovalSpec { backoff_limit: Some(0), ..user() };
+    let denied = after(&once, &fresh(), &answer(Verdict::PermissionDenied));
+    all.push(Said::of("the same, and `spec.backoffLimit` is used up", &denied));
     for (when, obstacle) in [
         ("no mailbox in Exchange Online", Obstacle::NoMailbox),
         ("a mailbox elsewhere, or an application access policy", Obstacle::ForeignMailbox),

@@ -33,12 +33,12 @@ fn broken() -> Vec<Row> {
     vec![
         (
             vec![(tenant, None), (client, None), (secret, None)],
-            "has no AZURE_TENANT_ID, no AZURE_CLIENT_ID and no AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE, tls.crt \
-             or AZURE_REFRESH_TOKEN. Add them to the Secret",
+            "has no AZURE_TENANT_ID and no AZURE_CLIENT_ID and has none of AZURE_CLIENT_SECRET, \
+             AZURE_CLIENT_CERTIFICATE, tls.crt and AZURE_REFRESH_TOKEN. Correct the Secret",
         ),
         (
             vec![(tenant, None), (secret, None)],
-            "has no AZURE_TENANT_ID and no AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE,",
+            "has no AZURE_TENANT_ID and has none of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE,",
         ),
         (vec![(tenant, None), (client, Some("rubbish"))], "has no AZURE_TENANT_ID and has a malformed AZURE_CLIENT_ID"),
         (vec![(secret, Some("two newlines\n\n"))], "one line of text in AZURE_CLIENT_SECRET"),

@@ -143,7 +143,7 @@ async fn without_the_right_to_write_the_object_says_what_will_happen_and_by_when
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(90 * 24);
     let expected = format!(
         "This sign-in ends on {} at the latest, since its new refresh token cannot be put into the Secret {SECRET}: the \
-         operator may not write to it. Change that (delegatedCredentials.enabled in the chart), or sign in again before.",
+         operator may not write to it. Let it (delegatedCredentials.enabled in the chart), or sign in again before.",
         end.strftime("%F")
     );
     assert!(message.starts_with("Microsoft Graph removed the photo.") && message.ends_with(&expected), "{message}");
