@@ -193,7 +193,7 @@ impl ApiFaults {
     ///
     /// No client can be made of the kubeconfig.
     pub async fn client(&self) -> Result<Client> {
-        kubeconfig::client(&self.kubeconfig).await
+        kubeconfig::plain_client(&self.kubeconfig).await
     }
 
     /// From now on matching requests meet the fault. The first rule that matches wins.

@@ -56,9 +56,21 @@ pub(crate) async fn config(file: &Path) -> Result<Config> {
     Ok(config)
 }
 
-/// A client of a kubeconfig.
+/// A client of a kubeconfig, which asks again when the server is not ready, as kubectl does: for some moments after a
+/// definition has come or changed, the server answers "storage is (re)initializing" with 429, even if it has served it.
 pub(crate) async fn client(file: &Path) -> Result<Client> {
-    Client::try_from(config(file).await?).context(|| format!("No client could be made of {}", file.display()))
+    let mut config = config(file).await?;
+    config.default_retry = true;
+    client_with(config, file)
+}
+
+/// A client of a kubeconfig that shows every answer as it comes.
+pub(crate) async fn plain_client(file: &Path) -> Result<Client> {
+    client_with(config(file).await?, file)
+}
+
+fn client_with(config: Config, file: &Path) -> Result<Client> {
+    Client::try_from(config).context(|| format!("No client could be made of {}", file.display()))
 }
 
 /// A file name for one more kubeconfig in `folder`.

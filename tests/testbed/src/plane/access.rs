@@ -49,7 +49,7 @@ impl ControlPlane {
     }
 
     /// The administrator's client. It belongs to the runtime that it is made on: make one per test.
-    /// It does not retry by itself, unlike kube's default.
+    /// As kubectl does, it asks again when the server says 429, 503 or 504.
     ///
     /// # Errors
     ///
