@@ -25,6 +25,11 @@ Let the one on hold go on:
 
   kubectl patch phr suspended --type=merge -p '{{"spec":{{"suspend":false}}}}'
 
+Let the dry run delete, and have the unknown user looked for now:
+
+  kubectl patch phr dry-run --type=merge -p '{{"spec":{{"dryRun":false}}}}'
+  kubectl annotate phr unknown-user photoremoval.dev/retry=1 --overwrite
+
 Mend the credential that is refused; the operator notices within seconds:
 
   kubectl patch secret wrong-credential -p '{{"stringData":{{"AZURE_CLIENT_SECRET":"{CLIENT_SECRET}"}}}}'

@@ -107,7 +107,8 @@ fn status(object: &PhotoRemoval) -> &PhotoRemovalStatus {
 
 /// Whether nothing more is to come of it unless somebody acts.
 fn settled(object: &PhotoRemoval) -> bool {
-    status(object).category() != Category::GoingOn
+    // Who waits for a date is not waited for.
+    status(object).category() != Category::GoingOn || status(object).reason() == Some(Reason::Scheduled)
 }
 
 /// Whether every example ended as it says; tells of each that did not.

@@ -48,6 +48,9 @@ pub(crate) fn state(certificate: &str, issuer: &str) -> State {
         "patient@contoso.com",
         "archived@contoso.com",
         "contractor@contoso.com",
+        "rehearsal@contoso.com",
+        "retires-late@contoso.com",
+        "came-back@contoso.com",
         THROTTLED,
         SPARE,
     ];

@@ -28,17 +28,28 @@ pub(crate) fn of(status: &PhotoRemovalStatus, again_in: Option<Duration>) -> (Mo
     let words = match (mood, again_in) {
         (Mood::Done, _) => format!("done: {what}"),
         (Mood::NeedsYou, _) => format!("needs you: {what}"),
-        (Mood::Busy, Some(wait)) => format!("{what}; again in {} s", wait.as_secs_f64().ceil()),
+        (Mood::Busy, Some(wait)) if status.reason() == Some(Reason::Scheduled) => format!("{what}; in {}", rough(wait)),
+        (Mood::Busy, Some(wait)) => format!("{what}; again in {}", rough(wait)),
         (Mood::Busy | Mood::Quiet, _) => what.to_owned(),
     };
     (mood, words)
+}
+
+/// Seconds as long as there are few of them, then days.
+fn rough(wait: Duration) -> String {
+    const DAY: f64 = 24.0 * 60.0 * 60.0;
+    let seconds = wait.as_secs_f64();
+    if seconds < DAY { format!("{} s", seconds.ceil()) } else { format!("{} days", (seconds / DAY).floor()) }
 }
 
 fn what(reason: Reason) -> &'static str {
     match reason {
         Reason::Removed => "photo removed",
         Reason::AlreadyAbsent => "there was no photo",
+        Reason::WouldRemove => "photo left alone",
+        Reason::NothingToRemove => "no photo to remove",
         Reason::Pending => "waits for its turn",
+        Reason::Scheduled => "waits for its day",
         Reason::Suspended => "on hold",
         Reason::Throttled => "told to slow down",
         Reason::GraphUnavailable => "Graph is away",
@@ -49,9 +60,8 @@ fn what(reason: Reason) -> &'static str {
         Reason::TargetNotFound => "no such user or group",
         Reason::TargetNotSupported => "photo out of reach",
         Reason::Rejected => "request refused",
-        // A reason that has no words of its own here yet: the column beside this one names it.
-        #[allow(unreachable_patterns, reason = "the list of reasons grows, and the sandbox need not know them all")]
-        _ => "see the reason",
+        Reason::BackoffLimitExceeded => "too many tries failed",
+        Reason::Expired => "its time is over",
     }
 }
 
@@ -77,6 +87,13 @@ mod tests {
             (status("Throttled", false), soon, Mood::Busy, "told to slow down; again in 5 s"),
             (status("TargetNotFound", true), soon, Mood::NeedsYou, "needs you: no such user or group"),
             (status("Suspended", false), None, Mood::Quiet, "on hold"),
+            (status("WouldRemove", false), None, Mood::Done, "done: photo left alone"),
+            (
+                status("Scheduled", false),
+                Some(Duration::from_secs(190_000)),
+                Mood::Busy,
+                "waits for its day; in 2 days",
+            ),
         ];
         for (status, again_in, mood, words) in rows {
             assert_eq!(of(&status, again_in), (mood, words.to_owned()));
