@@ -78,6 +78,15 @@ pub enum InvalidSpec {
     /// No duration, or less than an hour.
     #[error("spec.recheckInterval is not a duration of at least one hour")]
     Recheck,
+    /// A number that only an older definition lets in.
+    #[error("{field} is negative")]
+    Negative {
+        /// The field's path.
+        field: &'static str,
+    },
+    /// A resource that is deleted looks at nothing any more.
+    #[error("spec.recheckInterval and spec.ttlSecondsAfterFinished do not go together")]
+    RecheckOfTheDeleted,
     /// The end comes before the beginning.
     #[error("spec.notBefore is not before spec.notAfter")]
     Dates,
@@ -137,6 +146,16 @@ impl PhotoRemovalSpec {
     pub fn parse(&self) -> Result<Removal, InvalidSpec> {
         if matches!((self.not_before, self.not_after), (Some(begin), Some(end)) if begin >= end) {
             return Err(InvalidSpec::Dates);
+        }
+        let numbers = [
+            ("spec.backoffLimit", self.backoff_limit),
+            ("spec.ttlSecondsAfterFinished", self.ttl_seconds_after_finished),
+        ];
+        if let Some((field, _)) = numbers.into_iter().find(|(_, number)| number.is_some_and(i32::is_negative)) {
+            return Err(InvalidSpec::Negative { field });
+        }
+        if self.recheck_interval.is_some() && self.ttl_seconds_after_finished.is_some() {
+            return Err(InvalidSpec::RecheckOfTheDeleted);
         }
         Ok(Removal {
             target: self.target.parse()?,

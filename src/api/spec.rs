@@ -114,7 +114,7 @@ pub struct PhotoRemovalSpec {
     pub not_after: Option<Timestamp>,
 
     /// How many tries may fail after the first one before the operator gives up, as of a Job: 0 is one try. Throttled
-    /// answers do not count. It starts over when the spec changes. Default: no limit. Example: `10`.
+    /// answers and a credential that is refused do not count. It starts over when the spec changes. Default: no limit. Example: `10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub backoff_limit: Option<i32>,

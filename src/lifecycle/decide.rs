@@ -67,7 +67,7 @@ pub fn decide(seen: &Seen<'_>, now: Timestamp) -> Step {
         Err(invalid) => return settle(seen, standing::invalid(seen, &invalid.to_string(), now)),
         Ok(removal) => removal,
     };
-    if seen.spec.not_after.is_some_and(|end| end <= now) {
+    if seen.is_over(now) {
         return settle(seen, standing::expired(seen, now));
     }
     match seen.spec.not_before.filter(|begin| *begin > now) {
@@ -84,13 +84,15 @@ fn rest(seen: &Seen<'_>, now: Timestamp) -> Step {
     if let step @ Step::Record(_) = settle(seen, standing::observed(seen, now)) {
         return step;
     }
+    // A spec that makes no sense must not cost the proof.
+    let Ok(removal) = seen.spec.parse() else { return Step::Rest };
     if let Some(due) = seen.discarded_at() {
         return if due <= now { Step::Discard } else { Step::WaitUntil(due) };
     }
-    match (standing::recheck_due(seen, now), seen.spec.parse()) {
-        (Some(due), Ok(_)) if due > now => Step::WaitUntil(due),
-        (Some(_), Ok(removal)) => Step::Check(removal, Purpose::Recheck),
-        _ => Step::Rest,
+    match standing::recheck_due(seen, now) {
+        Some(due) if due > now => Step::WaitUntil(due),
+        Some(_) => Step::Check(removal, Purpose::Recheck),
+        None => Step::Rest,
     }
 }
 
@@ -147,10 +149,22 @@ impl Seen<'_> {
         self.status.outcome.is_some_and(|outcome| outcome.is_real() || self.spec.dry_run)
     }
 
-    /// Whether somebody asks for a try now.
+    /// Whether somebody asks for a try now. Who takes one of two annotations away asks for nothing.
     #[must_use]
     pub fn retry_is_due(&self) -> bool {
-        self.retry.is_some() && self.retry != self.status.last_handled_retry.as_deref()
+        let handled = self.status.last_handled_retry.as_deref().unwrap_or_default();
+        self.retry.is_some_and(|value| {
+            let left = handled.strip_prefix(value).is_some_and(|rest| rest.starts_with(' '))
+                || handled.strip_suffix(value).is_some_and(|rest| rest.ends_with(' '));
+            value != handled && !left
+        })
+    }
+
+    /// Whether the time in which something may be sent is over. An end that was recorded stands, though the clock be set
+    /// back: a later one is for the spec to say.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let recorded = self.is_observed() && self.status.reason() == Some(Reason::Expired);
+        self.spec.not_after.is_some_and(|end| end <= now || recorded)
     }
 
     /// Whether no more tries may fail.

@@ -42,6 +42,23 @@ pub(super) fn came_back(removals: i32, time: Timestamp) -> String {
     )
 }
 
+/// After a re-check that brought nothing, between what was said before and why.
+const UNKNOWN: &str = " Whether a photo has come back since is not known. ";
+
+/// Why a re-check brought nothing, where no credential is to blame.
+pub(super) const LOOK_FAILED: &str = "The latest look for it failed; status.lastAttempt has the details. The operator \
+    looks again by itself.";
+
+/// What is said of a finished removal, and why it is not known what became of the photo since.
+pub(super) fn not_looked(text: &str, why: &str) -> String {
+    format!("{}{UNKNOWN}{why}", known(text))
+}
+
+/// What is said of a finished removal without what its re-checks met.
+pub(super) fn known(text: &str) -> &str {
+    text.split(UNKNOWN).next().unwrap_or(text)
+}
+
 pub(super) const THROTTLED: &str =
     "Microsoft Graph asked this credential to slow down. The operator goes on when the pause is over.";
 

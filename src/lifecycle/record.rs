@@ -26,7 +26,13 @@ pub struct Policy {
 pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestamp) -> PhotoRemovalStatus {
     let is_done = seen.status.outcome.is_some_and(Outcome::is_real);
     let stale = matches!(brought, Brought::Rehearsal(..)) && !seen.spec.dry_run;
-    if stale || is_done != matches!(brought, Brought::Recheck(..)) || seen.status.tells_of(brought) {
+    // Whatever was on its way to another removal: that one is done.
+    let late = match brought {
+        Brought::Answer(..) | Brought::Rehearsal(..) => is_done,
+        Brought::Recheck(..) => !is_done,
+        Brought::Refusal(..) | Brought::Trouble(_) => is_done && recheck(seen).is_none(),
+    };
+    if stale || late || seen.status.tells_of(brought) {
         return seen.status.clone();
     }
     let mut page = Page::open(seen, policy, now);
@@ -47,8 +53,10 @@ pub fn record(seen: &Seen<'_>, brought: &Brought, policy: &Policy, now: Timestam
         }
         Brought::Refusal(attempt, trouble) => {
             page.attempted(attempt, attempt.received);
-            page.troubled(trouble);
+            if is_done { page.not_looked(&trouble.message) } else { page.troubled(trouble) }
         }
+        // It is due still, and made when the credential is mended.
+        Brought::Trouble(trouble) if is_done => page.not_looked(&trouble.message),
         Brought::Trouble(trouble) => page.troubled(trouble),
     }
     page.status
@@ -144,6 +152,8 @@ impl<'a> Page<'a> {
             }
             Verdict::Absent { .. } | Verdict::TargetNotFound => {
                 self.status.failures = 0;
+                let text = self.text();
+                self.say(message::known(&text));
                 interval
             }
             Verdict::Throttled { until } => {
@@ -152,11 +162,23 @@ impl<'a> Page<'a> {
             }
             _ => {
                 self.status.failures = self.status.failures.saturating_add(1);
+                self.not_looked(message::LOOK_FAILED);
                 let step = u32::try_from(self.status.failures).unwrap_or(u32::MAX);
                 self.policy.looks.after(step, Seed(self.seen.uid)).min(interval)
             }
         };
         self.status.next_attempt_time = next_look(self.seen, later(self.now, wait));
+    }
+
+    /// A re-check brought nothing; what was done stays done.
+    fn not_looked(&mut self, why: &str) {
+        let text = self.text();
+        self.say(&message::not_looked(&text, why));
+    }
+
+    /// What the conditions say.
+    fn text(&self) -> String {
+        self.status.condition(condition::READY).map(|ready| ready.message.clone()).unwrap_or_default()
     }
 
     /// Another message for the conditions as they are.
@@ -236,9 +258,8 @@ impl<'a> Page<'a> {
 
     /// A stalled object that may not fail again is not looked at again, whatever it said before.
     fn say_if_it_was_the_last(&mut self) {
-        let message = self.status.condition(condition::READY).map(|ready| &ready.message);
-        if let Some(message) = message.filter(|_| self.is_exhausted()) {
-            let text = message.replace(message::LOOKS_AGAIN, message::LOOKS_NO_MORE);
+        if self.is_exhausted() {
+            let text = self.text().replace(message::LOOKS_AGAIN, message::LOOKS_NO_MORE);
             self.say(&text);
         }
     }

@@ -33,6 +33,24 @@ pub enum Verdict {
     Rejected,
 }
 
+impl Verdict {
+    /// The reason that an object has after this answer to its first try.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Removed => Reason::Removed,
+            Self::Present => Reason::WouldRemove,
+            Self::Absent { .. } => Reason::AlreadyAbsent,
+            Self::TargetNotFound => Reason::TargetNotFound,
+            Self::TargetNotSupported(_) => Reason::TargetNotSupported,
+            Self::PermissionDenied => Reason::PermissionDenied,
+            Self::Throttled { .. } => Reason::Throttled,
+            Self::Unavailable => Reason::GraphUnavailable,
+            Self::Rejected => Reason::Rejected,
+        }
+    }
+}
+
 /// Why Graph cannot remove a target's photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {

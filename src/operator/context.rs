@@ -1,5 +1,6 @@
 //! What every reconcile works with.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use super::credentials::Credentials;
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
 use crate::cluster::{ObjectRef, Removals};
 use crate::graph::{Clouds, Graph};
-use crate::lifecycle::{Brought, Policy, Seen, fnv};
+use crate::lifecycle::{Brought, Policy, Seen, Verdict, fnv};
 use crate::metrics::Metrics;
 use crate::pacing::Pacing;
 
@@ -63,9 +64,28 @@ pub(super) struct Outbox {
 #[derive(Clone)]
 pub(super) struct Kept {
     pub(super) uid: String,
-    /// The reason that it had before.
+    /// The generation for which it was made: an edit that came in the meantime is not seen to by it.
+    pub(super) generation: i64,
+    /// The retry that it heeds, likewise.
+    pub(super) retry: Option<String>,
+    /// The reason that the object had before.
     pub(super) before: Option<Reason>,
     pub(super) brought: Brought,
+}
+
+impl Kept {
+    /// What the object was when the try was decided on, with the status that it has by now.
+    pub(super) fn sight<'a>(&'a self, object: &'a PhotoRemoval) -> Seen<'a> {
+        let seen = seen(object, self.retry.as_deref());
+        // Never back to an older one than is recorded, by another replica perhaps.
+        let recorded = seen.status.observed_generation.unwrap_or_default();
+        Seen { generation: self.generation.max(recorded), ..seen }
+    }
+
+    /// Whether a photo that had come back was removed.
+    pub(super) fn came_back(&self) -> bool {
+        matches!(self.brought, Brought::Recheck(_, Verdict::Removed))
+    }
 }
 
 impl Outbox {
@@ -149,20 +169,22 @@ pub(super) fn seen<'a>(object: &'a PhotoRemoval, retry: Option<&'a str>) -> Seen
 const RETRY: [&str; 2] = ["photoremoval.dev/retry", "reconcile.fluxcd.io/requestedAt"];
 
 /// The longest value that is kept as it is, in bytes.
-const LONGEST_RETRY: usize = 128;
+const LONGEST_RETRY: usize = 64;
 
 /// What the annotations say, both of them, in a form that fits a status.
 pub(super) fn retry(metadata: &ObjectMeta) -> Option<String> {
     let annotations = metadata.annotations.as_ref()?;
-    let values: Vec<_> = RETRY.iter().filter_map(|key| annotations.get(*key)).map(String::as_str).collect();
-    let value = values.join(" ");
+    let values: Vec<_> = RETRY.iter().filter_map(|key| annotations.get(*key)).map(|value| short(value)).collect();
+    (!values.is_empty()).then(|| values.join(" "))
+}
+
+fn short(value: &str) -> Cow<'_, str> {
     match value.char_indices().nth(LONGEST_RETRY / 2) {
-        _ if values.is_empty() => None,
         Some((end, _)) if value.len() > LONGEST_RETRY => {
             let sum = fnv(value.bytes());
-            Some(format!("{}... ({} bytes, {sum:016x})", &value[..end], value.len()))
+            format!("{}... ({} bytes, {sum:016x})", &value[..end], value.len()).into()
         }
-        _ => Some(value),
+        _ => value.into(),
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) struct Desk {
     sign_in_due: Option<Timestamp>,
     /// Entra asked to be left alone until then.
     paused_until: Option<Timestamp>,
-    /// When somebody asked for a look now.
+    /// The last look that somebody asked for: when it was made, or will be.
     hurried: Option<Timestamp>,
     /// How often in a row Graph refused what Entra gave.
     refusals: u32,
@@ -271,17 +271,16 @@ impl Desk {
         self.went_without(trouble, now)
     }
 
-    /// Does what is due later now, unless Entra asked to be left alone, or somebody else asked for the same a moment ago.
-    /// True if there is anything to do.
+    /// Does what is due later now, or a moment later if somebody else asked for the same a moment ago, or Entra asked to
+    /// be left alone until then. True if that is sooner than it was.
     pub(super) fn hurry(&mut self, now: Timestamp) -> bool {
-        let waits = self.session.is_none() && self.sign_in_due.or(self.read_due).is_some_and(|due| due > now);
-        let paused = self.paused_until.is_some_and(|until| until > now);
-        let recently = self.hurried.is_some_and(|at| at + HURRIES > now);
-        if !waits || paused || recently {
+        let again = self.hurried.map(|at| later(at, HURRIES));
+        let soon = [again, self.paused_until].into_iter().flatten().fold(now, Timestamp::max);
+        if self.session.is_some() || self.sign_in_due.or(self.read_due).is_none_or(|due| due <= soon) {
             return false;
         }
-        self.hurried = Some(now);
-        (self.read_due, self.sign_in_due) = (None, None);
+        self.hurried = Some(soon);
+        (self.read_due, self.sign_in_due) = (Some(soon), Some(soon));
         true
     }
 
@@ -360,8 +359,8 @@ impl Desk {
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, trusted_until, read_due, waiting, served, .. } = std::mem::take(self);
-        *self = Self { trouble, trusted_until, read_due, waiting, served, ..Self::default() };
+        let Self { trouble, trusted_until, read_due, hurried, waiting, served, .. } = std::mem::take(self);
+        *self = Self { trouble, trusted_until, read_due, hurried, waiting, served, ..Self::default() };
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.

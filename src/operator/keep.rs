@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::runtime::controller::Action;
 use serde_json::Value;
 
-use super::context::{Context, Kept, retry, seen};
+use super::context::{Context, Kept};
 use super::error::Error;
 use crate::api::{Category, Outcome, PhotoRemoval, PhotoRemovalStatus, Reason, condition};
 use crate::clock;
@@ -75,14 +75,14 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
             return Ok(Action::requeue(Duration::ZERO));
         }
         let Ok(object) = &live.object else { return Ok(Action::await_change()) };
-        let retry = retry(&object.metadata);
-        let status = record(&seen(object, retry.as_deref()), &kept.brought, &context.policy, clock::now());
+        let status = record(&kept.sight(object), &kept.brought, &context.policy, clock::now());
         match write(context, &live, &status).await {
             Err(WriteError::Conflict) => {}
             Err(WriteError::Gone | WriteError::Unfit) => return Ok(Action::await_change()),
             Err(WriteError::Call(error)) => return Err(error.into()),
             Ok(change) => {
-                tell(context, &live, kept.before, &status, &change).await;
+                let news = News { before: kept.before, came_back: kept.came_back() };
+                tell(context, &live, &news, &status, &change).await;
                 finished(context, object, &status, &kept.brought);
                 return Ok(next(&status));
             }
@@ -98,7 +98,7 @@ pub(super) async fn settle(context: &Context, live: &Live, status: &PhotoRemoval
     let before = live.object.as_ref().ok().and_then(|object| object.status.as_ref()?.reason());
     match write(context, live, status).await {
         Ok(change) => {
-            tell(context, live, before, status, &change).await;
+            tell(context, live, &News { before, came_back: false }, status, &change).await;
             Ok(next(status))
         }
         Err(WriteError::Conflict | WriteError::Gone | WriteError::Unfit) => Ok(Action::await_change()),
@@ -121,7 +121,7 @@ pub(super) async fn settle_unreadable(
         Err(WriteError::Conflict | WriteError::Gone) => return Ok(Action::await_change()),
         Err(WriteError::Call(error)) => return Err(error.into()),
     };
-    tell(context, live, None, status, &change).await;
+    tell(context, live, &News { before: None, came_back: false }, status, &change).await;
     context.unreadable.remember(who, change);
     Ok(Action::await_change())
 }
@@ -149,12 +149,19 @@ fn merged(live: &Live, status: &PhotoRemovalStatus) -> Value {
     }
 }
 
+/// What an event is about. What is stored does not tell: a write whose answer was lost has changed it already.
+struct News {
+    /// The reason that the object had before.
+    before: Option<Reason>,
+    /// A photo that had come back was removed.
+    came_back: bool,
+}
+
 /// The event, if the reason changed, or a photo that came back was removed. One that cannot be published is missed: the
 /// status says it all.
-async fn tell(context: &Context, live: &Live, before: Option<Reason>, now: &PhotoRemovalStatus, change: &str) {
+async fn tell(context: &Context, live: &Live, news: &News, now: &PhotoRemovalStatus, change: &str) {
     let (Some(reason), Some(ready)) = (now.reason(), now.condition(condition::READY)) else { return };
-    let stored = live.object.as_ref().ok().and_then(|object| object.status.as_ref());
-    let came_back = before == Some(reason) && stored.is_some_and(|stored| now.removals > stored.removals);
+    let &News { before, came_back } = news;
     if (before == Some(reason) && !came_back) || reason == Reason::Pending {
         return;
     }
@@ -188,10 +195,15 @@ fn is_made_again(live: &Live) -> bool {
 
 fn finished(context: &Context, object: &PhotoRemoval, status: &PhotoRemovalStatus, brought: &Brought) {
     let Some(reason) = status.reason() else { return };
-    if let (Brought::Answer(..) | Brought::Refusal(..) | Brought::Recheck(..), Ok(removal)) =
-        (brought, object.spec.parse())
-    {
-        context.metrics.attempt(super::attempt::kind(&removal.target), reason.as_str());
+    let result = match brought {
+        // What the object says of itself was settled before.
+        Brought::Recheck(_, verdict) => Some(verdict.reason()),
+        Brought::Refusal(_, trouble) => Some(trouble.reason),
+        Brought::Answer(..) => Some(reason),
+        Brought::Rehearsal(..) | Brought::Trouble(_) => None,
+    };
+    if let (Some(result), Ok(removal)) = (result, object.spec.parse()) {
+        context.metrics.attempt(super::attempt::kind(&removal.target), result.as_str());
     }
     let is_done = |status: &PhotoRemovalStatus| status.outcome.is_some_and(Outcome::is_real);
     let is_news = is_done(status) && !object.status.as_ref().is_some_and(is_done);

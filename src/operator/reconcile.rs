@@ -161,7 +161,8 @@ async fn act(
     let brought = one.make(session).await;
     drop(permit);
     let before = object.status.as_ref().and_then(PhotoRemovalStatus::reason);
-    keep(context, who, live, Kept { uid, before, brought }).await
+    let generation = live.meta.generation.unwrap_or_default();
+    keep(context, who, live, Kept { uid, generation, retry, before, brought }).await
 }
 
 /// Tells one object what is wrong with its credential. It is woken when that changes.

@@ -8,7 +8,9 @@ use photo_removal_operator::api::{Category, Outcome, PhotoRemovalSpec, Reason};
 use photo_removal_operator::lifecycle::{Attempt, Brought, Purpose, Step, Verdict};
 use proptest::prelude::*;
 
-use crate::given::{Object, a_time, a_verdict, a_while, an_answer, an_attempt, before_the_first_write, valid_spec};
+use crate::given::{
+    Object, a_time, a_trouble, a_verdict, a_while, an_answer, an_attempt, before_the_first_write, valid_spec,
+};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -258,6 +260,78 @@ proptest! {
             prop_assert!(!sends(&again.decide(then)), "the same value asks once");
         } else {
             prop_assert_eq!(&again.status, &after.status);
+        }
+    }
+
+    /// Who takes one of the two annotations away asks for nothing, and who puts it there again neither.
+    #[test]
+    fn an_annotation_that_is_taken_away_asks_for_nothing(attempt in an_attempt(), now in a_time()) {
+        let first = Object { retry: Some("1 2026-01-01".to_owned()), ..object(|_| {}) };
+        let stalled = answered(&first, &attempt, Verdict::TargetNotFound, now);
+        for left in [None, Some("1"), Some("2026-01-01"), Some("1 2026-01-01")] {
+            let object = Object { retry: left.map(str::to_owned), ..stalled.clone() };
+            prop_assert!(!sends(&object.decide(now)), "{left:?}");
+        }
+        for new in ["2", "12", "1 2026-01-02", "01", "1 2026"] {
+            let object = Object { retry: Some(new.to_owned()), ..stalled.clone() };
+            prop_assert!(sends(&object.decide(now)), "{new}");
+        }
+    }
+
+    /// A credential that is of no use leaves a trace, which goes when it has been mended; what is done stays done.
+    #[test]
+    fn a_recheck_that_cannot_be_made_says_why_until_it_is(
+        attempt in an_attempt(), trouble in a_trouble(), sent in any::<bool>(), now in a_time(), failing in any::<bool>(),
+    ) {
+        let fresh = object(|spec| spec.recheck_interval = Some("24h".to_owned()));
+        let done = answered(&fresh, &at(&attempt, now, 0), Verdict::Removed, now);
+        let due = now + HOUR * 24;
+        let brought = if sent {
+            Brought::Refusal(at(&attempt, due, 1), trouble.clone())
+        } else {
+            Brought::Trouble(trouble.clone())
+        };
+        let mut object = done.clone();
+        if failing {
+            object = object.record(&Brought::Recheck(at(&attempt, due, 2), Verdict::Unavailable), due);
+            prop_assert!(object.status.conditions[0].message.contains("status.lastAttempt"));
+        }
+        let overdue = object.status.next_attempt_time;
+        object = object.record(&brought, due);
+        let status = &object.status;
+        let (said, before) = (&status.conditions[0].message, &done.status.conditions[0].message);
+        prop_assert!(said.starts_with(before.as_str()) && said.ends_with(&trouble.message), "{said}");
+        prop_assert_eq!((status.category(), status.reason()), (Category::Done, Some(Reason::Removed)));
+        prop_assert_eq!((&status.evidence, status.next_attempt_time), (&done.status.evidence, overdue));
+        prop_assert_eq!(&object.record(&brought, due).status, status, "said once");
+        let looked = object.record(&Brought::Recheck(at(&attempt, due, 3), Verdict::Absent { confirmed: true }), due);
+        prop_assert_eq!(&looked.status.conditions, &done.status.conditions);
+    }
+
+    #[test]
+    fn an_end_that_was_recorded_stands_though_the_clock_is_set_back(end in a_time(), back in 1_i64..100_000_000) {
+        let (over, _) = settled(object(|spec| spec.not_after = Some(end)), end);
+        prop_assert_eq!(over.decide(end - SignedDuration::from_secs(back)), Step::Rest);
+        let wider = edited(over, |spec| spec.not_after = None);
+        prop_assert!(sends(&wider.decide(end - SignedDuration::from_secs(back))), "an edit is a new beginning");
+    }
+
+    /// What only an older definition lets in sends nothing and costs no proof.
+    #[test]
+    fn numbers_that_make_no_sense_send_nothing_and_discard_nothing(
+        attempt in an_attempt(), now in a_time(), number in i32::MIN..0,
+    ) {
+        let senseless: [fn(&mut PhotoRemovalSpec, i32); 3] = [
+            |spec, number| spec.backoff_limit = Some(number),
+            |spec, number| spec.ttl_seconds_after_finished = Some(number),
+            |spec, _| (spec.ttl_seconds_after_finished, spec.recheck_interval) = (Some(0), Some("1h".to_owned())),
+        ];
+        let done = answered(&object(|_| {}), &attempt, Verdict::Removed, now);
+        for change in senseless {
+            let (refused, step) = settled(object(|spec| change(spec, number)), now);
+            prop_assert_eq!((refused.status.reason(), step), (Some(Reason::Rejected), Step::Rest));
+            let (_, step) = settled(edited(done.clone(), |spec| change(spec, number)), Timestamp::MAX);
+            prop_assert_eq!(step, Step::Rest);
         }
     }
 

@@ -235,6 +235,39 @@ fn who_loses_a_token_that_could_not_be_renewed_is_told_why_at_once() {
     assert!(matches!(desk.successor(&held), Some(Err(_))), "nobody waits for a sign-in that is not due");
 }
 
+/// Whoever mends something in Entra and asks for a look is not left to the next one, an hour away, because somebody asked
+/// before it was mended.
+#[test]
+fn who_asks_for_a_look_again_gets_one_a_moment_later_and_a_thousand_who_ask_get_one() {
+    let mut desk = asked();
+    let refuse = |desk: &mut Desk, second| {
+        desk.read(whole("1"), &RHYTHM, at(second));
+        desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(second));
+    };
+    refuse(&mut desk, 0);
+    assert!(desk.hurry(at(5)), "a look is due in a minute only");
+    assert!(matches!(desk.errand(at(5)), Errand::Read));
+    refuse(&mut desk, 5);
+    let hurried = (0..1_000).filter(|_| desk.hurry(at(7))).count();
+    assert_eq!((hurried, seconds_to_the_next_sign_in(&desk, at(5))), (1, 10));
+    assert!(matches!(desk.errand(at(7)), Errand::Pause(_)));
+    assert!(matches!(desk.errand(at(15)), Errand::Read));
+    refuse(&mut desk, 15);
+    assert!(desk.hurry(at(16)) && seconds_to_the_next_sign_in(&desk, at(15)) == 10);
+}
+
+#[test]
+fn a_look_that_somebody_asks_for_waits_for_the_pause_that_entra_asked_for() {
+    let mut desk = asked();
+    desk.read(whole("1"), &RHYTHM, at(0));
+    for _ in 0..9 {
+        let throttled = SignInError::Unavailable { retry_after: Some(Duration::from_secs(60)), source: None };
+        desk.sign_in_failed(&throttled, &RHYTHM, SEED, at(0));
+    }
+    assert!(desk.hurry(at(1)) && !desk.hurry(at(2)));
+    assert_eq!(seconds_to_the_next_sign_in(&desk, at(0)), 60);
+}
+
 #[test]
 fn a_token_serves_on_while_its_service_account_gives_no_proof() {
     let (mut desk, _) = signed_in();

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{GROUP, PERSON, Said};
 use crate::api::{
-    ClientId, Cloud, CredentialsSpec, PhotoRemovalSpec, PhotoRemovalStatus, SecretReference, ServiceAccountReference,
-    SignedInUser, TargetSpec, TenantId, crd,
+    ClientId, Cloud, CredentialsSpec, PhotoRemovalSpec, PhotoRemovalStatus, Reason, SecretReference,
+    ServiceAccountReference, SignedInUser, TargetSpec, TenantId, crd,
 };
 use crate::lifecycle::{
     Attempt, Backoff, Brought, Obstacle, Policy, Seen, Step, Trouble, Verdict, decide, record, unreadable,
@@ -56,6 +56,11 @@ fn removed() -> Vec<Said> {
     vec![
         Said::of("Graph answered the DELETE with a success", &first),
         Said::of("a re-check removed another one", &again),
+        Said::of(
+            "a re-check brought nothing",
+            &after(&spec, &first, &Brought::Recheck(attempt(2), Verdict::Unavailable)),
+        ),
+        Said::of("the credential of a re-check is of no use", &after(&spec, &first, &Brought::Trouble(out_of_use()))),
     ]
 }
 
@@ -174,11 +179,21 @@ fn unfit() -> Vec<Said> {
         ("a tenant that is no such", holding(CredentialsSpec { tenant_id: Some("x".to_owned()), ..good() })),
         ("a client id that is no such", holding(CredentialsSpec { client_id: Some("x".to_owned()), ..good() })),
         ("an interval that is none", PhotoRemovalSpec { recheck_interval: Some("1m".to_owned()), ..user() }),
+        ("a negative number", PhotoRemovalSpec { ttl_seconds_after_finished: Some(-1), ..user() }),
+        (
+            "an interval and an end",
+            PhotoRemovalSpec { recheck_interval: Some("1h".to_owned()), ttl_seconds_after_finished: Some(1), ..user() },
+        ),
         ("dates the wrong way round", PhotoRemovalSpec { not_before: Some(now()), not_after: Some(now()), ..user() }),
     ];
     let mut all: Vec<_> = specs.iter().map(|(when, spec)| Said::of(when, &decided(spec))).collect();
     all.push(Said::of("a stored object that cannot be read", &unreadable(&fresh(), 1, now())));
     all
+}
+
+fn out_of_use() -> Trouble {
+    let message = "What is wrong with the credential, and what to do.".to_owned();
+    Trouble { reason: Reason::CredentialInvalid, message }
 }
 
 /// What is wrong with the credential, as the object has it.

@@ -105,6 +105,49 @@ async fn three_events(world: &World) -> Result<()> {
     .await
 }
 
+/// What is stored by then says nothing of it: the write was kept, its answer was not.
+#[tokio::test]
+async fn a_photo_that_came_back_is_told_of_though_the_answer_to_the_write_is_lost() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    remove_with(&world, "jane", &json!({"recheckInterval": "1h"})).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    for removals in [2, 3] {
+        assert!(world.emulator().put_photo(&Target::user("jane@contoso.com")), "a new photo");
+        world.api().inject(testbed::Matcher::any().containing("/status").times(1), testbed::Fault::DropAfterCommit);
+        fast_forward(&world, "jane").await?;
+        world.wait_for("jane", "another removal", |status| status.removals == removals).await?;
+    }
+    three_events(&world).await?;
+    assert_eq!(deletes(&world, "jane@contoso.com"), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_recheck_without_a_credential_says_so_and_is_made_when_there_is_one() -> Outcome {
+    let world = World::start().await?;
+    let owner = Target::user("jane@contoso.com");
+    remove_with(&world, "jane", &json!({"recheckInterval": "1h"})).await?;
+    let first = world.wait_for_reason("jane", Reason::Removed).await?;
+    world.delete_secret(testbed::SECRET).await?;
+    let missing = |status: &api::PhotoRemovalStatus| said(status).contains("There is no Secret");
+    eventually("the Secret is missed", testbed::SOON, || async {
+        fast_forward(&world, "jane").await.map_err(|error| error.to_string())?;
+        let status = world.status_of("jane").await.map_err(|error| error.to_string())?;
+        if missing(&status) { Ok(()) } else { Err(format!("{status:?}")) }
+    })
+    .await?;
+    let status = world.status_of("jane").await?;
+    assert_eq!((status.category(), &status.evidence), (Category::Done, &first.evidence), "{status:?}");
+    let writes = crate::given::writes(&world, "jane").await?.len();
+    stays("requests", || world.emulator().requests().len()).await;
+    assert_eq!(crate::given::writes(&world, "jane").await?.len(), writes, "said once");
+    assert!(world.emulator().put_photo(&owner), "a new photo");
+    world.put_secret(world.namespace(), testbed::SECRET, &world.good_secret()).await?;
+    let status = world.wait_for("jane", "the second removal", |status| status.removals == 2).await?;
+    assert!(!missing(&status) && !world.emulator().has_photo(&owner), "{status:?}");
+    Ok(())
+}
+
 /// What is done stays done, whatever a re-check meets.
 #[tokio::test]
 async fn a_recheck_that_fails_is_made_up_for_and_takes_nothing_back() -> Outcome {

@@ -2,7 +2,7 @@
 
 use photo_removal_operator::api::{PhotoRemovalStatus, Reason};
 use serde_json::json;
-use testbed::{Result, World};
+use testbed::{Fault, Matcher, Result, SOON, World, eventually};
 
 use super::{USER, remove_with};
 use crate::Outcome;
@@ -70,6 +70,31 @@ async fn a_retry_has_a_refused_credential_tried_at_once() -> Outcome {
     world.wait_for_reason("jane", Reason::Removed).await?;
     world.wait_for_reason("john", Reason::Removed).await?;
     assert_eq!(sign_ins(&world), before + 1, "one sign-in for all");
+    Ok(())
+}
+
+/// What is asked for before a try has been written down is asked of the next one, and not of that one.
+#[tokio::test]
+async fn a_retry_or_an_edit_that_comes_during_a_try_is_heeded_after_it() -> Outcome {
+    let world = patient().faulty_api().start().await?;
+    let asks = [
+        ("asked", json!({"metadata": {"annotations": {"photoremoval.dev/retry": "1"}}})),
+        ("edited", json!({"spec": {"backoffLimit": 9}})),
+    ];
+    for (name, change) in asks {
+        let user = format!("{name}@contoso.com");
+        world.emulator().add_fault(on_delete(&user, known("500")));
+        let unwritten = world.api().inject(Matcher::any().containing(name).containing("/status"), Fault::Drop);
+        remove_with(&world, name, &json!({})).await?;
+        eventually("the try is to be written down", SOON, || async { (unwritten.hits() > 0).then_some(()) }).await?;
+        let edited = world.edit(name, &change).await?;
+        assert_eq!(deletes(&world, &user), 1, "DELETEs before anything is written");
+        unwritten.end();
+        until_deleted(&world, &user, 2).await?;
+        let status = world.wait_for(name, "the second try", |status| status.attempts == 2).await?;
+        assert_eq!(status.observed_generation, edited.metadata.generation, "{status:?}");
+        stays("DELETEs", || deletes(&world, &user)).await;
+    }
     Ok(())
 }
 
