@@ -123,6 +123,30 @@ async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
     Ok(())
 }
 
+/// kube's own scheduler picks among those that are due in no order, so that who came first may wait for ever behind a
+/// flood; here nobody is left to it who has to wait.
+#[tokio::test]
+async fn who_came_first_goes_first_however_many_come_after() -> Outcome {
+    const EARLY: usize = 300;
+    let world = World::builder().config(|config| config.max_in_flight = 4).start().await?;
+    world.emulator().set_limits(Limits::off());
+    world.emulator().set_behaviour(latency(6_000));
+    removals(&world, world.namespace(), testbed::SECRET, &names("early", EARLY)).await?;
+    eventually("those who came first wait", SOON, || async {
+        let metrics = world.metrics().await.unwrap_or_default();
+        let waiting = metrics.lines().find_map(|line| line.strip_prefix("workqueue_depth{name=\"photoremoval\"} "));
+        if waiting.and_then(|number| number.parse().ok()) >= Some(EARLY - 40) { Ok(()) } else { Err(metrics) }
+    })
+    .await?;
+    world.emulator().set_behaviour(latency(2));
+    removals(&world, world.namespace(), testbed::SECRET, &names("later", 300)).await?;
+    world.wait_for_all(SOON * 4).await?;
+    let order = order(&world);
+    let last = order.iter().rposition(|user| user.starts_with("early"));
+    assert!(last.is_some_and(|last| last < EARLY + 8), "the last early one came at {last:?} of {}", order.len());
+    Ok(())
+}
+
 /// Waits until so many objects stand in the queue for a slot.
 async fn until_queued(world: &World, number: usize) -> Result<()> {
     let line = format!("workqueue_depth{{name=\"photoremoval\"}} {number}\n");
