@@ -43,7 +43,7 @@ pub enum Step {
 }
 
 /// Why a photo is only asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A dry run: whatever is there is left alone.
     Rehearsal,
@@ -134,6 +134,17 @@ fn attempt(seen: &Seen<'_>, removal: Removal, now: Timestamp) -> Step {
 /// Writes only what differs.
 fn settle(seen: &Seen<'_>, status: PhotoRemovalStatus) -> Step {
     if *seen.status == status { Step::Rest } else { Step::Record(Box::new(status)) }
+}
+
+impl<'a> Seen<'a> {
+    /// The object with all that it is by now, but for what was asked of it when a try was decided on: what came of the try
+    /// says nothing of an edit or a retry that came in the meantime.
+    #[must_use]
+    pub fn as_decided(self, generation: i64, retry: Option<&'a str>) -> Self {
+        // Never back to an older one than is recorded, by another replica perhaps.
+        let recorded = self.status.observed_generation.unwrap_or_default();
+        Self { generation: generation.max(recorded), retry, ..self }
+    }
 }
 
 impl Seen<'_> {

@@ -76,10 +76,8 @@ pub(super) struct Kept {
 impl Kept {
     /// What the object was when the try was decided on, with the status that it has by now.
     pub(super) fn sight<'a>(&'a self, object: &'a PhotoRemoval) -> Seen<'a> {
-        let seen = seen(object, self.retry.as_deref());
-        // Never back to an older one than is recorded, by another replica perhaps.
-        let recorded = seen.status.observed_generation.unwrap_or_default();
-        Seen { generation: self.generation.max(recorded), ..seen }
+        let retry = self.retry.as_deref();
+        seen(object, retry).as_decided(self.generation, retry)
     }
 
     /// Whether a photo that had come back was removed.

@@ -63,7 +63,12 @@ impl World {
         let Some(server) = self.server.as_ref().filter(|server| !server.object.deleting) else { return true };
         let category = server.object.status.category();
         match (server.object.status.outcome, server.object.spec.suspend) {
-            (Some(_), _) => category == Category::Done && self.photo <= photo_before,
+            (Some(outcome), suspended) => {
+                let spec = &server.object.spec;
+                let looks = spec.recheck_interval.is_some() && !suspended && !spec.dry_run && self.secret_is_good;
+                let gone = !outcome.is_real() || !looks || !self.photo;
+                category == Category::Done && self.photo <= photo_before && gone
+            }
             (None, true) => category == Category::Resting,
             (None, false) => category == Category::Stuck && !(self.target && self.secret_is_good),
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use photo_removal_operator::api::{Outcome, Reason};
 use photo_removal_operator::lifecycle::{Brought, Verdict};
 
-use super::world::{Stored, Task, World};
+use super::world::{Kind, Stored, Task, World};
 
 /// A time, by whether it has come and whether it comes before the API server's next attempt.
 type When = Option<(bool, Option<Ordering>)>;
@@ -21,11 +21,14 @@ struct ObjectKey<'a> {
     generation: i64,
     deleting: bool,
     suspend: bool,
+    dry_run: bool,
     observed: Option<i64>,
     reason: Option<Reason>,
     stalled: bool,
     outcome: Option<Outcome>,
-    counts: (i32, i32),
+    counts: (i32, i32, i32),
+    /// It says that it is not known whether a photo came back.
+    complains: bool,
     next: When,
     last: Option<&'a str>,
     proof: Option<&'a str>,
@@ -34,9 +37,10 @@ struct ObjectKey<'a> {
 #[derive(PartialEq, Hash)]
 enum TaskKey<'a> {
     Read,
-    Try(ObjectKey<'a>, Option<ObjectKey<'a>>),
-    Await(ObjectKey<'a>, &'a str),
-    Keep(&'a str, &'a str, String, When, Option<ObjectKey<'a>>),
+    Try(ObjectKey<'a>, Option<ObjectKey<'a>>, Kind),
+    Await(ObjectKey<'a>, &'a str, Kind),
+    Again(ObjectKey<'a>, &'a str),
+    Keep((&'a str, i64), &'a str, String, When, Option<ObjectKey<'a>>),
     Note(ObjectKey<'a>, ObjectKey<'a>),
 }
 
@@ -54,11 +58,13 @@ impl World {
             generation: object.generation,
             deleting: object.deleting,
             suspend: object.spec.suspend,
+            dry_run: object.spec.dry_run,
             observed: status.observed_generation,
             reason: status.reason(),
             stalled: status.is_stalled(),
             outcome: status.outcome,
-            counts: (status.attempts, status.failures),
+            counts: (status.attempts, status.failures, status.removals),
+            complains: status.conditions.first().is_some_and(|ready| ready.message.contains("is not known")),
             next: self.when(status.next_attempt_time),
             last: status.last_attempt.as_ref().and_then(|last| last.client_request_id.as_deref()),
             proof: status.evidence.as_ref().map(|evidence| evidence.client_request_id.as_str()),
@@ -68,11 +74,12 @@ impl World {
     fn task_key<'a>(&self, task: &'a Task) -> TaskKey<'a> {
         match task {
             Task::Read => TaskKey::Read,
-            Task::Try { on, truth } => {
-                TaskKey::Try(self.object_key(on), truth.as_ref().map(|truth| self.object_key(truth)))
+            Task::Try { on, truth, kind } => {
+                TaskKey::Try(self.object_key(on), truth.as_ref().map(|truth| self.object_key(truth)), *kind)
             }
-            Task::Await { on, request } => TaskKey::Await(self.object_key(on), request),
-            Task::Keep { uid, brought, on } => {
+            Task::Await { on, request, kind } => TaskKey::Await(self.object_key(on), request, *kind),
+            Task::Again { on, request } => TaskKey::Again(self.object_key(on), request),
+            Task::Keep { uid, generation, brought, on } => {
                 let (request, kind, until) = match &**brought {
                     Brought::Answer(attempt, Verdict::Throttled { until }) => {
                         (&*attempt.client_request_id, "Throttled".to_owned(), Some(*until))
@@ -84,7 +91,13 @@ impl World {
                     Brought::Refusal(attempt, _) => (&*attempt.client_request_id, "Refusal".to_owned(), None),
                     Brought::Trouble(trouble) => ("", trouble.reason.to_string(), None),
                 };
-                TaskKey::Keep(uid, request, kind, self.when(until), on.as_ref().map(|on| self.object_key(on)))
+                TaskKey::Keep(
+                    (uid, *generation),
+                    request,
+                    kind,
+                    self.when(until),
+                    on.as_ref().map(|on| self.object_key(on)),
+                )
             }
             Task::Note { on, status } => {
                 let noted = Stored { version: 0, object: on.object.with((**status).clone()).into() };

@@ -15,9 +15,10 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
-use photo_removal_operator::api::{Category, Outcome, Reason};
+use photo_removal_operator::api::{Category, Outcome, PhotoRemovalSpec, PhotoRemovalStatus, Reason};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+use crate::given::valid_spec;
 use operator::{Answer, SignIn, Write};
 use outside::Deed;
 use world::{Breach, Budget, Stored, Task, World};
@@ -55,15 +56,38 @@ enum Action {
 
 #[derive(Debug)]
 struct Operator {
+    wish: Wish,
     budget: Budget,
     broken: Option<Rule>,
     /// The worlds that are known to end, by what is left of them without their budgets.
     known_to_end: Mutex<HashSet<u64>>,
 }
 
+/// What the object asks for when it is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Removal,
+    DryRun,
+    Recheck,
+}
+
+impl Wish {
+    fn spec(self) -> PhotoRemovalSpec {
+        PhotoRemovalSpec {
+            dry_run: self == Self::DryRun,
+            recheck_interval: (self == Self::Recheck).then(|| "1h".to_owned()),
+            ..valid_spec()
+        }
+    }
+
+    fn deeds(self) -> &'static [Deed] {
+        if self == Self::Removal { &Deed::OF_A_REMOVAL } else { &Deed::OF_A_LOOK }
+    }
+}
+
 impl Operator {
-    fn new(budget: Budget, broken: Option<Rule>) -> Self {
-        Self { budget, broken, known_to_end: Mutex::default() }
+    fn new(wish: Wish, budget: Budget, broken: Option<Rule>) -> Self {
+        Self { wish, budget, broken, known_to_end: Mutex::default() }
     }
 
     fn offer_faults(world: &World, actions: &mut Vec<Action>) {
@@ -94,7 +118,7 @@ impl Operator {
                         actions.extend(others.map(|answer| Action::Answer(index, answer)));
                     }
                 }
-                Task::Try { .. } if world.budget.requests == 0 => {}
+                Task::Try { .. } | Task::Again { .. } if world.budget.requests == 0 => {}
                 _ => actions.push(Action::Advance(index, Write::Arrives)),
             }
         }
@@ -139,7 +163,7 @@ impl Model for Operator {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        let world = World::new(self.budget);
+        let world = World::new(self.budget, self.wish.spec());
         vec![
             World { secret_is_good: false, ..world.clone() },
             World { photo: false, ..world.clone() },
@@ -159,7 +183,8 @@ impl Model for Operator {
         self.offer_steps(world, actions);
         Self::offer_faults(world, actions);
         if world.budget.edits > 0 {
-            actions.extend(Deed::ALL.into_iter().filter(|deed| world.can(*deed)).map(Action::Perform));
+            let deeds = self.wish.deeds().iter().copied();
+            actions.extend(deeds.filter(|deed| world.can(*deed)).map(Action::Perform));
         }
     }
 
@@ -197,7 +222,12 @@ impl Model for Operator {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        [promises(), sights()].concat()
+        let of_the_wish = match self.wish {
+            Wish::Removal => sights(),
+            Wish::DryRun => sights_of_a_dry_run(),
+            Wish::Recheck => sights_of_a_recheck(),
+        };
+        [promises(), of_the_wish].concat()
     }
 }
 
@@ -263,6 +293,32 @@ fn sights() -> Vec<Property<Operator>> {
     ]
 }
 
+fn sights_of_a_dry_run() -> Vec<Property<Operator>> {
+    vec![
+        Property::sometimes("a photo was found and left alone", |_, world: &World| {
+            world.photo && shows(world, Reason::WouldRemove)
+        }),
+        Property::sometimes("none was found", |_, world: &World| shows(world, Reason::NothingToRemove)),
+        Property::sometimes("the removal ran for real after it", |_, world: &World| shows(world, Reason::Removed)),
+    ]
+}
+
+fn sights_of_a_recheck() -> Vec<Property<Operator>> {
+    vec![
+        Property::sometimes("a photo came back and was removed", |_, world: &World| {
+            world.status().is_some_and(|status| status.removals == 2) && !world.photo
+        }),
+        Property::sometimes("it is not known whether one came back", |_, world: &World| {
+            let says = |status: &PhotoRemovalStatus| status.conditions[0].message.contains("is not known");
+            world.is_ready() && world.status().is_some_and(says)
+        }),
+        Property::sometimes("a photo that came back stays, since the object rests", |_, world: &World| {
+            let rests = |stored: &Stored| stored.object.spec.suspend && stored.object.status.removals == 1;
+            world.photo && world.server.as_ref().is_some_and(rests)
+        }),
+    ]
+}
+
 fn shows(world: &World, reason: Reason) -> bool {
     world.status().is_some_and(|status| status.reason() == Some(reason))
 }
@@ -273,17 +329,32 @@ fn every_promise_holds_in_every_order_of_crash_lag_loss_and_edit() {
     let much_goes_wrong = Budget { faults: 2, edits: 2, answers: 1, requests: 3 };
     let graph_is_in_a_mood = Budget { faults: 0, edits: 2, answers: 2, requests: 4 };
     for budget in [much_goes_wrong, graph_is_in_a_mood] {
-        let checker = Operator::new(budget, None).checker().threads(2).spawn_bfs().join();
-        println!("{budget:?}: {} worlds, {} steps deep", checker.unique_state_count(), checker.max_depth());
-        checker.assert_properties();
+        check(Wish::Removal, budget);
     }
+}
+
+#[test]
+fn a_dry_run_keeps_every_promise_too() {
+    check(Wish::DryRun, Budget { faults: 1, edits: 2, answers: 1, requests: 3 });
+}
+
+#[test]
+fn a_recheck_keeps_every_promise_too() {
+    check(Wish::Recheck, Budget { faults: 1, edits: 2, answers: 0, requests: 4 });
+    check(Wish::Recheck, Budget { faults: 0, edits: 2, answers: 1, requests: 4 });
+}
+
+fn check(wish: Wish, budget: Budget) {
+    let checker = Operator::new(wish, budget, None).checker().threads(2).spawn_bfs().join();
+    println!("{wish:?}, {budget:?}: {} worlds, {} steps deep", checker.unique_state_count(), checker.max_depth());
+    checker.assert_properties();
 }
 
 /// Breaks the rule and demands that the promise which rests on it is seen broken.
 #[track_caller]
 fn check_broken(rule: Rule, promise: &'static str) {
     let budget = Budget { faults: 1, edits: 2, answers: 1, requests: 3 };
-    let checker = Operator::new(budget, Some(rule)).checker().threads(2);
+    let checker = Operator::new(Wish::Removal, budget, Some(rule)).checker().threads(2);
     let checker = checker.finish_when(HasDiscoveries::AllOf([promise].into())).spawn_bfs().join();
     let seen = checker.discovery(promise);
     assert!(seen.is_some(), "without {rule:?} the model still claims that {promise}");

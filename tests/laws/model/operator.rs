@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use photo_removal_operator::api::{ClientId, Outcome, Reason, TenantId};
-use photo_removal_operator::lifecycle::{Attempt, Brought, Step, Trouble, Verdict};
+use photo_removal_operator::lifecycle::{Attempt, Brought, Purpose, Step, Trouble, Verdict, record};
 
 use super::Rule;
-use super::world::{Breach, Stored, Task, World};
+use super::world::{Breach, Kind, Stored, Task, World};
+use crate::given::POLICY;
 
 /// What Graph does with a DELETE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +46,20 @@ impl World {
     /// trouble ends the try there: nothing is read and nothing sent.
     pub(super) fn reconcile(&mut self, sign_in: SignIn, broken: Option<Rule>) {
         let Some(on) = self.cache.clone() else { return };
-        match on.decide(self.now) {
-            Step::Record(status) => self.tasks.push(Task::Note { on, status }),
-            // No object of the model asks for what only looks, or for its own end.
-            Step::Rest | Step::WaitUntil(_) | Step::Check(..) | Step::Discard => {}
-            Step::Remove(_) if self.refused || !self.secret_is_good => {
+        let step = on.decide(self.now);
+        match (kind(&step), step) {
+            (None, Step::Record(status)) => self.tasks.push(Task::Note { on, status }),
+            // No object of the model asks for its own end.
+            (None, _) => {}
+            (Some(_), _) if self.refused || !self.secret_is_good => {
                 self.refused = true;
                 self.tell(on, Reason::CredentialInvalid);
             }
-            Step::Remove(_) if sign_in == SignIn::IsDown => self.tell(on, Reason::SignInUnavailable),
-            Step::Remove(_) if broken == Some(Rule::ReadLive) => {
-                self.tasks.push(Task::Try { on, truth: self.server.clone() });
+            (Some(_), _) if sign_in == SignIn::IsDown => self.tell(on, Reason::SignInUnavailable),
+            (Some(kind), _) if broken == Some(Rule::ReadLive) => {
+                self.tasks.push(Task::Try { on, truth: self.server.clone(), kind });
             }
-            Step::Remove(_) => self.tasks.push(Task::Read),
+            (Some(_), _) => self.tasks.push(Task::Read),
         }
     }
 
@@ -74,18 +76,33 @@ impl World {
         match self.tasks.remove(index) {
             Task::Read => {
                 let Some(on) = self.server.clone() else { return };
-                match on.decide(self.now) {
-                    Step::Remove(_) => self.tasks.push(Task::Try { truth: Some(on.clone()), on }),
-                    Step::Record(status) => self.tasks.push(Task::Note { on, status }),
-                    Step::Rest | Step::WaitUntil(_) | Step::Check(..) | Step::Discard => {}
+                let step = on.decide(self.now);
+                match (kind(&step), step) {
+                    (Some(kind), _) => self.tasks.push(Task::Try { truth: Some(on.clone()), on, kind }),
+                    (None, Step::Record(status)) => self.tasks.push(Task::Note { on, status }),
+                    (None, _) => {}
                 }
             }
-            Task::Try { on, truth } => self.send(on, truth),
-            Task::Keep { uid, brought, on: None } => {
-                let on = self.server.clone().filter(|on| on.object.uid == uid || broken == Some(Rule::CompareUids));
-                self.tasks.extend(on.map(|on| Task::Keep { uid, brought, on: Some(on) }));
+            Task::Try { on, truth, kind } => self.send(on, truth, kind),
+            Task::Again { on, request } => {
+                let wanted = |now: &Stored| {
+                    now.object.uid == on.object.uid && kind(&now.decide(self.now)) == Some(Kind::Look(Purpose::Recheck))
+                };
+                match self.server.clone().filter(wanted) {
+                    truth @ Some(_) => self.send(on, truth, Kind::RemoveAgain),
+                    None => {
+                        let attempt = Attempt { received: 0, ..attempt(request, self.now) };
+                        self.keep(on, Brought::Recheck(attempt, Verdict::Unavailable));
+                    }
+                }
             }
-            Task::Keep { uid, brought, on: Some(on) } => self.write_down(uid, brought, &on, write, broken),
+            Task::Keep { uid, generation, brought, on: None } => {
+                let on = self.server.clone().filter(|on| on.object.uid == uid || broken == Some(Rule::CompareUids));
+                self.tasks.extend(on.map(|on| Task::Keep { uid, generation, brought, on: Some(on) }));
+            }
+            Task::Keep { uid, generation, brought, on: Some(on) } => {
+                self.write_down((uid, generation), brought, &on, write, broken);
+            }
             Task::Note { on, status } => {
                 if self.takes(&on, write, broken) {
                     self.commit(*status);
@@ -95,15 +112,20 @@ impl World {
         }
     }
 
-    fn send(&mut self, on: Stored, truth: Option<Stored>) {
+    fn send(&mut self, on: Stored, truth: Option<Stored>, kind: Kind) {
         let uid = on.object.uid.clone();
+        let done = |stored: &Stored| stored.object.status.outcome.is_some_and(Outcome::is_real);
+        let again = kind == Kind::RemoveAgain;
         let asked = truth.is_some_and(|truth| {
-            let object = &truth.object;
-            object.uid == uid && !object.deleting && !object.spec.suspend && object.status.outcome.is_none()
+            let (object, spec) = (&truth.object, &truth.object.spec);
+            let rests = object.deleting || spec.suspend || spec.dry_run;
+            object.uid == uid && !rests && done(&truth) == again && (!again || spec.recheck_interval.is_some())
         });
-        let recorded = self.server.as_ref().is_some_and(|s| s.object.uid == uid && s.object.status.outcome.is_some());
+        let recorded = self.server.as_ref().is_some_and(|server| server.object.uid == uid && done(server));
         let busy = |task: &Task| matches!(task, Task::Await { on, .. } if on.object.uid == uid);
-        if recorded {
+        if matches!(kind, Kind::Look(_)) {
+            // Nothing is lost by a look.
+        } else if recorded && !again {
             self.break_promise(Breach::DeleteAfterOutcome);
         } else if !asked {
             self.break_promise(Breach::DeleteUnasked);
@@ -112,22 +134,37 @@ impl World {
         }
         self.requests += 1;
         self.budget.requests = self.budget.requests.saturating_sub(1);
-        self.tasks.push(Task::Await { on, request: format!("{uid}/{}", self.requests) });
+        self.tasks.push(Task::Await { on, request: format!("{uid}/{}", self.requests), kind });
     }
 
     /// Graph answers, or the operator gives up waiting.
     pub(super) fn answer(&mut self, index: usize, answer: Answer) {
-        let Task::Await { on, request } = self.tasks.remove(index) else { return };
+        let Task::Await { on, request, kind } = self.tasks.remove(index) else { return };
+        let looks = matches!(kind, Kind::Look(_));
         let verdict = match answer {
             Answer::Truth if !self.secret_is_good => {
                 self.refused = true;
-                self.count(&on, 2);
-                let attempt = Attempt { received: 2, ..attempt(request, self.now) };
+                // A re-check begins anew with a look.
+                let received = if looks {
+                    0
+                } else if kind == Kind::RemoveAgain {
+                    1
+                } else {
+                    2
+                };
+                self.count(&on, received);
+                let attempt = Attempt { received, ..attempt(request, self.now) };
                 return self.keep(on, Brought::Refusal(attempt, trouble(Reason::CredentialInvalid)));
             }
+            Answer::Truth if kind == Kind::Look(Purpose::Recheck) && self.target && self.photo => {
+                return self.tasks.push(Task::Again { on, request });
+            }
+            Answer::Truth if looks && !self.target => Verdict::TargetNotFound,
+            Answer::Truth if looks && self.photo => Verdict::Present,
+            Answer::Truth if looks => Verdict::Absent { confirmed: true },
             Answer::Truth => self.truth(&request),
             Answer::Lost => {
-                self.photo = false;
+                self.photo &= looks;
                 Verdict::Unavailable
             }
             Answer::Throttled => Verdict::Throttled { until: self.now + Duration::from_secs(30) },
@@ -135,8 +172,14 @@ impl World {
             Answer::Denied => Verdict::PermissionDenied,
             Answer::Rejected => Verdict::Rejected,
         };
-        self.count(&on, u32::from(answer != Answer::Throttled));
-        self.keep(on, Brought::Answer(attempt(request, self.now), verdict));
+        self.count(&on, u32::from(!looks && answer != Answer::Throttled));
+        let attempt = Attempt { received: u32::from(!looks), ..attempt(request, self.now) };
+        let brought = match kind {
+            Kind::Remove => Brought::Answer(attempt, verdict),
+            Kind::Look(Purpose::Rehearsal) => Brought::Rehearsal(attempt, verdict),
+            Kind::Look(Purpose::Recheck) | Kind::RemoveAgain => Brought::Recheck(attempt, verdict),
+        };
+        self.keep(on, brought);
     }
 
     fn truth(&mut self, request: &str) -> Verdict {
@@ -158,8 +201,8 @@ impl World {
     }
 
     fn keep(&mut self, on: Stored, brought: Brought) {
-        let uid = on.object.uid.clone();
-        self.tasks.push(Task::Keep { uid, brought: Box::new(brought), on: Some(on) });
+        let (uid, generation) = (on.object.uid.clone(), on.object.generation);
+        self.tasks.push(Task::Keep { uid, generation, brought: Box::new(brought), on: Some(on) });
     }
 
     /// Whether the API server gets the write, and stores it.
@@ -168,14 +211,19 @@ impl World {
     }
 
     /// Writes what an attempt brought; what could not be written, or may not have been, is kept.
-    fn write_down(&mut self, uid: String, brought: Box<Brought>, on: &Stored, write: Write, broken: Option<Rule>) {
-        let status = if broken == Some(Rule::SeeWhatIsRecorded) {
-            let mut object = (*on.object).clone();
+    fn write_down(
+        &mut self,
+        (uid, generation): (String, i64),
+        brought: Box<Brought>,
+        on: &Stored,
+        write: Write,
+        broken: Option<Rule>,
+    ) {
+        let mut object = (*on.object).clone();
+        if broken == Some(Rule::SeeWhatIsRecorded) {
             (object.status.outcome, object.status.last_attempt) = (None, None);
-            object.record(&brought, self.now).status
-        } else {
-            on.object.record(&brought, self.now).status
-        };
+        }
+        let status = record(&object.seen().as_decided(generation, None), &brought, &POLICY, self.now);
         if status == on.object.status {
             return;
         }
@@ -184,8 +232,17 @@ impl World {
             self.commit(status);
         }
         if !stored || write == Write::LosesItsAnswer {
-            self.tasks.push(Task::Keep { uid, brought, on: None });
+            self.tasks.push(Task::Keep { uid, generation, brought, on: None });
         }
+    }
+}
+
+/// What a step asks of Graph.
+fn kind(step: &Step) -> Option<Kind> {
+    match step {
+        Step::Remove(_) => Some(Kind::Remove),
+        Step::Check(_, purpose) => Some(Kind::Look(*purpose)),
+        Step::Rest | Step::WaitUntil(_) | Step::Record(_) | Step::Discard => None,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, condition};
-use photo_removal_operator::lifecycle::{Brought, Step};
+use photo_removal_operator::api::{Outcome, PhotoRemovalSpec, PhotoRemovalStatus, condition};
+use photo_removal_operator::lifecycle::{Brought, Purpose, Step};
 
-use crate::given::{Object, before_the_first_write, valid_spec};
+use crate::given::{Object, before_the_first_write};
 
 /// One version of the object, as the API server stored it.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    pub(super) fn new(version: u32, birth: u8) -> Self {
-        let (spec, status) = (valid_spec(), before_the_first_write());
+    pub(super) fn new(version: u32, birth: u8, spec: &PhotoRemovalSpec) -> Self {
+        let (spec, status) = (spec.clone(), before_the_first_write());
         let object = Object { uid: birth.to_string(), generation: 1, deleting: false, retry: None, spec, status };
         Self { version, object: Arc::new(object) }
     }
@@ -33,14 +33,28 @@ impl Stored {
 pub(super) enum Task {
     /// The cached object looks as if a try were due: it is read live next.
     Read,
-    /// A try is due. `truth` is what the API server held when that was decided.
-    Try { on: Stored, truth: Option<Stored> },
-    /// A DELETE is under way.
-    Await { on: Stored, request: String },
-    /// What an attempt brought is kept until it is written, or its object is gone. `on` is read anew when it is stale.
-    Keep { uid: String, brought: Box<Brought>, on: Option<Stored> },
+    /// A try is due, of a request of that kind. `truth` is what the API server held when that was decided.
+    Try { on: Stored, truth: Option<Stored>, kind: Kind },
+    /// A request is under way.
+    Await { on: Stored, request: String, kind: Kind },
+    /// A re-check found a photo: the object is read live again before it is removed.
+    Again { on: Stored, request: String },
+    /// What an attempt for that generation brought is kept until it is written, or its object is gone. `on` is read anew
+    /// when it is stale.
+    Keep { uid: String, generation: i64, brought: Box<Brought>, on: Option<Stored> },
     /// `decide` gave a status to write.
     Note { on: Stored, status: Box<PhotoRemovalStatus> },
+}
+
+/// What is asked of Graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// The photo's removal, for the first time.
+    Remove,
+    /// Whether there is a photo.
+    Look(Purpose),
+    /// The removal of a photo that came back.
+    RemoveAgain,
 }
 
 /// How much may still go wrong, so that the model ends.
@@ -81,6 +95,8 @@ pub(super) enum Breach {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) now: Timestamp,
+    /// What every object of the model asks for when it is created.
+    pub(super) wish: Arc<PhotoRemovalSpec>,
     /// What the API server holds under the one name of this model.
     pub(super) server: Option<Stored>,
     /// The last resourceVersion that was given.
@@ -108,10 +124,11 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(budget: Budget) -> Self {
+    pub(super) fn new(budget: Budget, wish: PhotoRemovalSpec) -> Self {
         Self {
             now: Timestamp::from_second(1_800_000_000).unwrap(),
-            server: Some(Stored::new(1, 0)),
+            server: Some(Stored::new(1, 0, &wish)),
+            wish: wish.into(),
             version: 1,
             birth: 0,
             cache: None,
@@ -160,11 +177,12 @@ impl World {
         if !last.is_none_or(own) || !proof.is_none_or(own) {
             self.break_promise(Breach::WrongObject);
         }
-        if before.outcome.is_some() && (before.outcome, &before.evidence) != (status.outcome, &status.evidence) {
+        let is_real = |status: &PhotoRemovalStatus| status.outcome.is_some_and(Outcome::is_real);
+        if is_real(before) && (before.outcome, &before.evidence) != (status.outcome, &status.evidence) {
             self.break_promise(Breach::Overwritten);
         }
         let said = |outcome| self.said.iter().any(|(id, said)| Some(id.as_str()) == proof && *said == outcome);
-        if !status.outcome.is_none_or(said) {
+        if !status.outcome.is_none_or(|outcome| !outcome.is_real() || said(outcome)) {
             self.break_promise(Breach::NeverSaid);
         }
         let received = uid.parse::<usize>().ok().and_then(|birth| self.received.get(birth)).copied();
