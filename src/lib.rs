@@ -49,7 +49,8 @@
 //! | [`graph`] | Microsoft Graph: clouds, a target's URL, an answer's meaning, the client |
 //! | [`identity`] | Microsoft Entra: the credential of a Secret or `ServiceAccount`, its proof, a token and its life, signing in |
 //! | [`pacing`] | one governor per credential: window, pause, turns |
-//! | [`cluster`] | Kubernetes: watch, live read, status write, event; Secrets, `ServiceAccount`s and their tokens |
+//! | [`leadership`] | of several replicas, the one that may send: the candidate, pure, and its license |
+//! | [`cluster`] | Kubernetes: watch, live read, status write, event, Lease; Secrets, `ServiceAccount`s and their tokens |
 //! | [`operator`] | wires the rooms; looks after credentials; nothing in it decides about a removal |
 //! | [`commands`] | what people ask for besides running: a credential's check, a user's sign-in; nothing in it calls Graph |
 //! | [`cli`], [`telemetry`] | flags to a validated configuration; logs that cannot leak |
@@ -67,6 +68,7 @@ pub mod commands;
 pub mod graph;
 pub mod health;
 pub mod identity;
+pub mod leadership;
 pub mod lifecycle;
 pub mod metrics;
 pub mod operator;

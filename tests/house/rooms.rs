@@ -7,20 +7,21 @@ use crate::source::{is_name, line, shipped, word};
 /// Each room and what it may import: a whole room, or one thing of it.
 ///
 /// `api` is at the bottom and `main` at the top. What two rooms speak about lives in the lower of them.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("api", &[]),
     ("clock", &[]),
     ("health", &[]),
     ("metrics", &["clock"]),
     ("lifecycle", &["api"]),
-    ("wire", &["clock"]),
+    ("leadership", &["clock"]),
+    ("wire", &["clock", "leadership"]),
     ("graph", &["api", "lifecycle", "wire"]),
     // Signing in needs to know where a cloud's Entra is and how long an answer asks to wait, and nothing else of Graph.
     ("identity", &["api", "lifecycle", "wire", "graph::Endpoints", "graph::is_private", "graph::retry_after"]),
     ("pacing", &["api", "lifecycle", "clock"]),
-    ("cluster", &["api", "health", "metrics"]),
+    ("cluster", &["api", "health", "leadership", "metrics"]),
     ("serve", &["health", "metrics"]),
-    ("cli", &["api"]),
+    ("cli", &["api", "leadership::Terms"]),
     ("telemetry", &["clock", "cli::LogFormat"]),
     (
         "operator",
@@ -32,6 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "graph",
             "health",
             "identity",
+            "leadership",
             "lifecycle",
             "metrics",
             "pacing",
@@ -43,10 +45,11 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
 ];
 
 /// Files of the rooms that are pure but for them: each is the thin shell around what decides.
-const SHELLS: [&str; 3] = ["src/graph/client.rs", "src/identity/endpoint.rs", "src/pacing/shell.rs"];
+const SHELLS: [&str; 4] =
+    ["src/graph/client.rs", "src/identity/endpoint.rs", "src/leadership/license.rs", "src/pacing/shell.rs"];
 
 /// Rooms that are pure but for their [`SHELLS`].
-const PURE_ROOMS: [&str; 4] = ["src/lifecycle", "src/graph", "src/identity", "src/pacing"];
+const PURE_ROOMS: [&str; 5] = ["src/lifecycle", "src/graph", "src/identity", "src/leadership", "src/pacing"];
 
 /// Pure files elsewhere.
 const PURE_FILES: [&str; 1] = ["src/operator/desk.rs"];
