@@ -4,6 +4,7 @@
 //! flags apart, so that every refusal is one line that names the flag, the value and what would be accepted.
 
 mod check;
+mod election;
 mod login;
 mod values;
 
@@ -21,6 +22,7 @@ use crate::api::Cloud;
 use values::Refused;
 
 pub use check::{Check, Output, Place};
+pub use election::Election;
 pub use login::{Destination, Login, Photos};
 
 /// The exit code of a program that was called wrongly.
@@ -60,6 +62,8 @@ pub struct Config {
     pub stalled_recheck: Duration,
     /// How often a broken credential is looked at; at least 100 ms.
     pub credential_recheck: Duration,
+    /// How replicas agree on who leads; none: there is one replica.
+    pub election: Option<Election>,
     /// How logs are written.
     pub log_format: LogFormat,
     /// What is logged, in `RUST_LOG`'s language; known to be valid.
@@ -101,6 +105,7 @@ impl Default for Config {
             retry_cap: Duration::from_secs(15 * 60),
             stalled_recheck: Duration::from_secs(60 * 60),
             credential_recheck: Duration::from_secs(30),
+            election: None,
             log_format: LogFormat::Text,
             log_filter: "info".to_owned(),
             ca_certificates: None,
@@ -219,6 +224,9 @@ struct Flags {
     #[arg(long, value_name = "DURATION", env = "PHOTO_REMOVAL_CREDENTIAL_RECHECK", default_value = "30s")]
     credential_recheck: String,
 
+    #[command(flatten)]
+    election: election::Flags,
+
     /// Write logs as json or text
     #[arg(long, value_name = "FORMAT", env = "PHOTO_REMOVAL_LOG_FORMAT", default_value = "text")]
     log_format: String,
@@ -255,6 +263,8 @@ impl Flags {
                 &self.credential_recheck,
                 SignedDuration::from_millis(100),
             )?,
+            // What the chart and every Go operator call it.
+            election: self.election.check(std::env::var("POD_NAMESPACE").ok().filter(|home| !home.is_empty()))?,
             log_format: values::log_format(&self.log_format)?,
             log_filter: values::log_filter(&self.log_filter)?,
             ca_certificates: values::ca_certificates(&self.ca_file)?,

@@ -50,6 +50,16 @@ impl Health {
         self.facts().failed(watch, reason.into(), now());
     }
 
+    /// There is an election, and the Lease could be read or written.
+    pub fn election_works(&self) {
+        self.facts().election = Some(Election { has_worked: true, trouble: None });
+    }
+
+    /// The Lease could not be read or written. `reason` is a whole sentence for a person.
+    pub fn election_fails(&self, reason: impl Into<String>) {
+        self.facts().election_fails(reason.into(), now());
+    }
+
     /// Whether the operator is ready now.
     ///
     /// # Errors
@@ -70,9 +80,22 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// What is known of every watch, by its name. Pure: time comes in.
+/// What is known. Pure: time comes in.
 #[derive(Debug)]
-struct Facts(BTreeMap<String, Watch>);
+struct Facts {
+    /// Of every watch, by its name.
+    watches: BTreeMap<String, Watch>,
+    /// Of the election, once something is.
+    election: Option<Election>,
+}
+
+/// What is known of the election.
+#[derive(Debug, Default)]
+struct Election {
+    /// The Lease could be read or written since the start.
+    has_worked: bool,
+    trouble: Option<Trouble>,
+}
 
 /// What is known of one watch.
 #[derive(Debug, Default)]
@@ -96,11 +119,11 @@ impl Facts {
             [] => vec![ALL_NAMESPACES.to_owned()],
             some => some.to_vec(),
         };
-        Self(names.into_iter().map(|name| (name, Watch::default())).collect())
+        Self { watches: names.into_iter().map(|name| (name, Watch::default())).collect(), election: None }
     }
 
     fn list_done(&mut self, watch: &str, now: Instant) {
-        if let Some(watch) = self.0.get_mut(watch) {
+        if let Some(watch) = self.watches.get_mut(watch) {
             watch.listed = Some(now);
             watch.trouble = None;
         }
@@ -108,21 +131,40 @@ impl Facts {
 
     /// A live list of a namespace that is not watched tells nothing about the watches, so an unknown name is passed over.
     fn succeeded(&mut self, watch: &str, now: Instant) {
-        if let Some(watch) = self.0.get_mut(watch) {
+        if let Some(watch) = self.watches.get_mut(watch) {
             watch.listed = watch.listed.map(|_| now);
             watch.trouble = None;
         }
     }
 
     fn failed(&mut self, watch: &str, reason: String, now: Instant) {
-        if let Some(watch) = self.0.get_mut(watch) {
+        if let Some(watch) = self.watches.get_mut(watch) {
             let since = watch.trouble.as_ref().map_or(now, |trouble| trouble.since);
             watch.trouble = Some(Trouble { since, reason });
         }
     }
 
+    fn election_fails(&mut self, reason: String, now: Instant) {
+        let election = self.election.get_or_insert_default();
+        let since = election.trouble.as_ref().map_or(now, |trouble| trouble.since);
+        election.trouble = Some(Trouble { since, reason });
+    }
+
     fn ready(&self, now: Instant) -> Result<(), String> {
-        self.0.iter().try_for_each(|(name, watch)| watch.ready(name, now))
+        self.watches.iter().try_for_each(|(name, watch)| watch.ready(name, now))?;
+        self.election.as_ref().map_or(Ok(()), |election| election.ready(now))
+    }
+}
+
+impl Election {
+    /// A replica that stands by is ready, and one that could not even do that must not look so.
+    fn ready(&self, now: Instant) -> Result<(), String> {
+        match &self.trouble {
+            Some(trouble) if !self.has_worked || now.duration_since(trouble.since) > FAILURE_LIMIT => {
+                Err(trouble.reason.clone())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -203,6 +245,19 @@ mod tests {
         let facts = listed(start);
         assert_eq!(facts.ready(second(240, start)), Ok(()));
         assert!(facts.ready(second(241, start)).is_err_and(|why| why.contains("241 s")));
+    }
+
+    #[test]
+    fn an_election_that_never_worked_is_not_ready_and_one_that_fails_for_a_moment_is() {
+        let start = Instant::now();
+        let mut facts = listed(start);
+        facts.election_fails("Refused.".to_owned(), start);
+        assert_eq!(facts.ready(start), Err("Refused.".to_owned()));
+        facts.election = Some(Election { has_worked: true, trouble: None });
+        facts.election_fails("Gone.".to_owned(), second(1, start));
+        facts.election_fails("Gone.".to_owned(), second(31, start));
+        assert_eq!(facts.ready(second(31, start)), Ok(()));
+        assert_eq!(facts.ready(second(32, start)), Err("Gone.".to_owned()));
     }
 
     #[test]

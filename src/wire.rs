@@ -12,6 +12,7 @@ use reqwest::{Certificate, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::clock;
+use crate::leadership::License;
 
 /// How long a connection may take to come about: name, TCP, proxy and TLS together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ const USER_AGENT: &str = concat!("photo-removal-operator/", env!("CARGO_PKG_VERS
 pub struct Wire {
     http: reqwest::Client,
     deadlines: Deadlines,
+    license: License,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,11 +114,20 @@ impl Wire {
             builder = builder.tls_certs_merge(authorities);
         }
         let http = builder.build().map_err(WireError::Tls)?;
-        Ok(Self { http, deadlines: DEADLINES })
+        Ok(Self { http, deadlines: DEADLINES, license: License::always() })
+    }
+
+    /// The same pool of connections, for requests that are sent only while the license is valid.
+    #[must_use]
+    pub fn licensed(&self, license: License) -> Self {
+        Self { license, ..self.clone() }
     }
 
     /// Sends `request` and returns what came back within the [`DEADLINES`]. Once a head has arrived nothing is a failure
     /// any more: the head counts, and the body is what could be read of it.
+    ///
+    /// With a license that is not valid nothing is sent; one that ends calls off what has no answer yet, be it that the
+    /// connection is still being made, or that the request is on its way.
     ///
     /// A body that is not read to its end costs the connection, nothing else.
     ///
@@ -124,7 +135,17 @@ impl Wire {
     /// [`Failure`] if no head arrived.
     pub(crate) async fn exchange(&self, request: reqwest::Request, bodies: Bodies) -> Result<Response, Failure> {
         let end = Instant::now() + self.deadlines.whole;
-        let mut answer = match timeout(self.deadlines.head, self.http.execute(request)).await {
+        if !self.license.is_valid() {
+            return Err(Failure::forbidden());
+        }
+        let asked = timeout(self.deadlines.head, self.http.execute(request));
+        let answer = tokio::select! {
+            // First, whatever it is that woke this task: nothing is written by it once the license has ended.
+            biased;
+            () = self.license.ended() => return Err(Failure::called_off()),
+            answer = asked => answer,
+        };
+        let mut answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(Failure::of(error)),
             Err(_) => return Err(Failure::late()),
@@ -159,7 +180,7 @@ impl Failure {
     }
 
     /// What went wrong, in a word that serves as a metric's label: `dns`, `tls`, `connect`, `timeout`, `reset`,
-    /// `protocol` or `request`.
+    /// `protocol`, `request` or `license`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.kind
@@ -168,6 +189,16 @@ impl Failure {
     /// A request that could not be put into words, and so was never sent.
     pub(crate) const fn unsent() -> Self {
         Self { received: false, kind: "request", source: None }
+    }
+
+    /// Never sent, since this replica may not.
+    const fn forbidden() -> Self {
+        Self { received: false, kind: "license", source: None }
+    }
+
+    /// Given up since this replica may not send any more; it may have been sent before.
+    const fn called_off() -> Self {
+        Self { received: true, kind: "license", source: None }
     }
 
     /// The head did not arrive in time. The connection has a shorter deadline of its own, so it had come about.

@@ -1,6 +1,7 @@
 //! The flags, as typed and as understood.
 
 use super::*;
+use crate::leadership::Terms;
 use clap::CommandFactory;
 use std::fs;
 
@@ -39,6 +40,12 @@ fn every_flag_is_understood() -> Result<(), Box<dyn std::error::Error>> {
         "--retry-cap=1h 30m",
         "--stalled-recheck=1s",
         "--credential-recheck=100ms",
+        "--leader-election",
+        "--lease-name=a.b",
+        "--lease-namespace=c",
+        "--lease-duration=3s",
+        "--lease-renew-deadline=2s",
+        "--lease-retry-period=500ms",
         "--log-format=json",
     ])
     .map_err(|leave| format!("{leave:?}"))?;
@@ -62,11 +69,31 @@ fn every_flag_is_understood() -> Result<(), Box<dyn std::error::Error>> {
             retry_cap: Duration::from_secs(5400),
             stalled_recheck: Duration::from_secs(1),
             credential_recheck: Duration::from_millis(100),
+            election: Some(Election {
+                lease_name: "a.b".to_owned(),
+                lease_namespace: Some("c".to_owned()),
+                terms: Terms {
+                    lease_duration: Duration::from_secs(3),
+                    renew_deadline: Duration::from_secs(2),
+                    retry_period: Duration::from_millis(500),
+                },
+            }),
             log_format: LogFormat::Json,
             ..Config::default()
         }
     );
     Ok(())
+}
+
+#[test]
+fn an_election_is_held_only_where_it_is_asked_for() {
+    for (flag, held) in
+        [("--lease-name=a", false), ("--leader-election=false", false), ("--leader-election=true", true)]
+    {
+        assert_eq!(run(&[flag]).map(|config| config.election.is_some()), Ok(held), "{flag}");
+    }
+    let held = run(&["--leader-election"]).map(|config| config.election);
+    assert_eq!(held, Ok(Some(Election::default())), "with the flags' defaults");
 }
 
 #[test]
@@ -95,6 +122,19 @@ fn a_bad_flag_is_refused_in_one_line_that_names_it() {
         ("--retry-cap=4s", "--retry-cap is \"4s\"; it must be at least --retry-base, which is 5s."),
         ("--stalled-recheck=999ms", "--stalled-recheck"),
         ("--credential-recheck=99ms", "from 100ms to"),
+        ("--leader-election=maybe", "--leader-election is \"maybe\"; it must be true or false."),
+        ("--lease-name=", "--lease-name is \"\"; it must be a name of lower-case letters"),
+        ("--lease-namespace=A", "--lease-namespace"),
+        ("--lease-duration=999ms", "--lease-duration"),
+        (
+            "--lease-duration=10s",
+            "--lease-duration is \"10s\"; it must be longer than --lease-renew-deadline, which is 10s.",
+        ),
+        (
+            "--lease-renew-deadline=2400ms",
+            "--lease-renew-deadline is \"2400ms\"; it must be longer than 1.2 times --lease-retry-period, which is 2s.",
+        ),
+        ("--lease-retry-period=0s", "--lease-retry-period"),
         ("--log-format=xml", "--log-format is \"xml\"; it must be json or text."),
         (
             "--ca-file=/nowhere",

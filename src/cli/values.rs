@@ -77,6 +77,23 @@ pub(super) fn namespace(given: &str) -> Result<String, Refused> {
     Err(Refused::new("--namespace", given, "the name of a namespace: lower-case letters, digits and hyphens"))
 }
 
+/// The name of an object or a namespace, as Kubernetes takes it.
+pub(super) fn name(flag: &'static str, given: &str) -> Result<String, Refused> {
+    if given.len() <= 253 && given.split('.').all(is_dns_label) {
+        return Ok(given.to_owned());
+    }
+    Err(Refused::new(flag, given, "a name of lower-case letters, digits, hyphens and dots"))
+}
+
+/// True or false; empty is false.
+pub(super) fn switch(flag: &'static str, given: &str) -> Result<bool, Refused> {
+    match given.trim() {
+        "true" => Ok(true),
+        "false" | "" => Ok(false),
+        _ => Err(Refused::new(flag, given, "true or false")),
+    }
+}
+
 /// An id of Microsoft's, as `parse` reads it.
 pub(super) fn id<T>(
     flag: &'static str,

@@ -47,9 +47,22 @@ pub fn client(mut config: kube::Config, metrics: Metrics, health: Health) -> Res
 ///
 /// What kube reports, and [`CallError::Deadline`]. A dropped call may still have reached the API server.
 pub async fn within<T>(what: &'static str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
-    match timeout(CALL_DEADLINE, call).await {
+    within_time(what, CALL_DEADLINE, call).await
+}
+
+/// As [`within`], for at most `time`, which counts where it is shorter than [`HEAD_DEADLINE`].
+///
+/// # Errors
+///
+/// As [`within`].
+pub async fn within_time<T>(
+    what: &'static str,
+    time: Duration,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, CallError> {
+    match timeout(time, call).await {
         Ok(answer) => answer.map_err(|error| CallError::of(what, error)),
-        Err(_) => Err(CallError::Deadline { what }),
+        Err(_) => Err(CallError::Deadline { what, time }),
     }
 }
 
@@ -57,11 +70,13 @@ pub async fn within<T>(what: &'static str, call: impl Future<Output = Result<T, 
 /// success, which may be a Secret or a token.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The API server took longer than [`CALL_DEADLINE`].
-    #[error("{what}: the API server did not finish its answer within {} s", CALL_DEADLINE.as_secs())]
+    /// The API server took longer than it was given.
+    #[error("{what}: the API server did not finish its answer within {} s", time.as_secs_f32())]
     Deadline {
         /// What was asked for.
         what: &'static str,
+        /// How long it was given.
+        time: Duration,
     },
     /// The answer is not what Kubernetes answers. Only the place is kept: serde's own text quotes the value it met, and
     /// the debug output of a UTF-8 error holds the whole body.

@@ -1,8 +1,9 @@
-//! Kubernetes: the watch, the live read, the status write, the Secret, the ServiceAccount and the event. Each call has a deadline; nothing
-//! in here decides.
+//! Kubernetes: the watch, the live read, the status write, the Secret, the ServiceAccount, the event and the Lease. Each
+//! call has a deadline; nothing in here decides.
 
 pub mod client;
 mod event;
+mod lease;
 mod removals;
 mod secret;
 mod service_account;
@@ -10,6 +11,7 @@ mod watch;
 
 pub use client::CallError;
 pub use event::{Note, publish};
+pub use lease::Leases;
 pub use removals::{Live, Removals, WriteError};
 pub use secret::{SecretContent, Write, apply_values, put_value, read_secret};
 pub use service_account::{ServiceAccountContent, read_service_account, request_token};

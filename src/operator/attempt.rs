@@ -95,7 +95,7 @@ impl<'a> Try<'a> {
 
     /// Signing in anew takes its time, in which the object may have been deleted, suspended or edited.
     async fn is_still_wanted(&self) -> bool {
-        if self.context.shutdown.is_cancelled() {
+        if self.context.shutdown.is_cancelled() || !self.context.license.is_valid() {
             return false;
         }
         let Ok(Some(live)) = self.context.removals.read(self.who).await else { return false };

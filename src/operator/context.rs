@@ -12,6 +12,7 @@ use super::credentials::Credentials;
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
 use crate::cluster::{ObjectRef, Removals};
 use crate::graph::{Clouds, Graph};
+use crate::leadership::License;
 use crate::lifecycle::{Brought, Policy, Seen, Verdict, fnv};
 use crate::metrics::Metrics;
 use crate::pacing::Pacing;
@@ -33,6 +34,8 @@ pub(super) struct Context {
     pub(super) unreadable: Told,
     /// Failed reconciles in a row, by object.
     pub(super) strikes: Strikes,
+    /// Whether this replica may send.
+    pub(super) license: License,
     /// No request for Graph is sent any more.
     pub(super) shutdown: CancellationToken,
 }

@@ -11,11 +11,13 @@ mod desk;
 mod error;
 mod holder;
 mod keep;
+mod leader;
 mod observe;
 mod reconcile;
 mod resume;
 mod run;
 mod session;
+mod standby;
 #[cfg(test)]
 mod tests;
 mod wake;

@@ -150,7 +150,7 @@ async fn act(
             return follow(now, object, who, context).await;
         }
     }
-    if context.shutdown.is_cancelled() {
+    if context.shutdown.is_cancelled() || !context.license.is_valid() {
         return Ok(Action::await_change());
     }
     if !permit.may_send() {

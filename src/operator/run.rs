@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::BoxStream;
 use kube::Client;
 use kube::runtime::Controller;
 use kube::runtime::controller::{self, Error as ControllerError};
@@ -17,17 +18,20 @@ use super::context::{Context, Outbox, Strikes, Told};
 use super::credentials::{Credentials, Means};
 use super::desk::Rhythm;
 use super::keep::keep_the_rest;
+use super::leader::{Office, Stand};
 use super::observe::snapshot;
 use super::reconcile::{after_failure, reconcile};
 use super::resume::{resume, together};
+use super::standby::{Prepare, Standby};
 use super::wake::{Calls, Wake};
 use crate::cli::Config;
 use crate::cluster::{Hooks, ObjectRef, Removals, Scope, Stored, client, watch};
 use crate::graph::{Clouds, Graph, InvalidEndpoint};
 use crate::health::Health;
 use crate::identity::SignIn;
+use crate::leadership::{License, Loss};
 use crate::lifecycle::{Backoff, Policy};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Snapshot};
 use crate::pacing::Pacing;
 use crate::wire::{Wire, WireError};
 use crate::{clock, serve};
@@ -42,7 +46,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// How long requests that are under way may take to end, and to be recorded, when the operator is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Why the operator could not start.
+/// An object that a watch hands on.
+type Seen = Result<Stored, kube::runtime::watcher::Error>;
+
+/// Why the operator could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The configuration of the cluster cannot be used.
@@ -57,13 +64,17 @@ pub enum RunError {
     /// The HTTP endpoints cannot be served.
     #[error("the HTTP endpoints cannot be served")]
     Serve(#[source] std::io::Error),
+    /// Another replica leads, or may soon. What this process knows is out of date then: it ends, and starts anew.
+    #[error("this replica leads no more; it ends so that it starts anew")]
+    Leadership(#[source] Loss),
 }
 
-/// Runs the operator until `shutdown`, then lets what is under way end. `listener` serves the HTTP endpoints,
-/// `instance` names this process in events.
+/// Runs the operator until `shutdown`, then lets what is under way end, and gives the lead up. `listener` serves the HTTP
+/// endpoints, `instance` names this process in events.
 ///
 /// # Errors
-/// When a part cannot be started. A cluster that is away, or a definition that is missing, is waited for.
+/// When a part cannot be started, and when the lead is lost. A cluster that is away, or a definition that is missing, is
+/// waited for.
 pub async fn run(
     config: Config,
     cluster: kube::Config,
@@ -73,31 +84,49 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let metrics = Metrics::new();
     let health = Health::new(&config.namespaces);
+    let home = cluster.default_namespace.clone();
     let client = client::client(cluster, metrics.clone(), health.clone()).map_err(RunError::Cluster)?;
     let scopes = scopes(&config);
     let (wake, calls) = Wake::new(&scopes);
-    let context = Arc::new(context(&config, client.clone(), instance, wake, metrics.clone(), shutdown.clone())?);
+    let license = config.election.as_ref().map_or_else(License::always, |_| License::pending());
+    // Ends with the shutdown, and with the lead.
+    let stop = shutdown.child_token();
+    let parts = (wake, metrics.clone(), license.clone(), stop.clone());
+    let context = Arc::new(context(&config, client.clone(), instance.clone(), parts)?);
 
-    let hooks = hooks(&context, scopes.len());
-    let watches = scopes.iter().map(|scope| watch(client.clone(), scope, health.clone(), hooks.clone()));
-    let (stores, streams): (Vec<_>, Vec<_>) = watches.unzip();
-    let (seen, pacing) = (stores.clone(), context.pacing.clone());
-    metrics.on_scrape(move || snapshot(&seen, &pacing, clock::now()));
+    let standbys = standbys(&context, scopes.len());
+    let (stores, streams) = watches(&scopes, &context, &standbys, &health);
+    let (seen, pacing, leads) = (stores.clone(), context.pacing.clone(), license.clone());
+    // What a replica that stands by sees, the leader counts.
+    metrics
+        .on_scrape(move || if leads.is_valid() { snapshot(&seen, &pacing, clock::now()) } else { Snapshot::default() });
 
     let controllers = stores.into_iter().zip(streams).zip(calls);
     let controllers = controllers.map(|((store, stream), calls)| control(store, stream, calls, Arc::clone(&context)));
     // The endpoints outlive the controllers: a probe that fails while a request ends would have the pod killed.
     let drained = CancellationToken::new();
-    let served = tokio::spawn(serve::run(listener, metrics, health, drained.clone().cancelled_owned()));
+    let served = serve::run(listener, metrics.clone(), health.clone(), drained.clone().cancelled_owned());
+    let served = tokio::spawn(served);
+    let office = config.election.as_ref().map(|election| {
+        let namespace = election.lease_namespace.as_deref().unwrap_or(&home);
+        let stand = Stand::new(client, election, (&instance, namespace), license, (health, metrics));
+        Office::take_up(stand, stop.clone())
+    });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator has started");
     let looked_after = async {
         join_all(controllers).await;
         Box::pin(keep_the_rest(&context)).await;
     };
-    work(looked_after, &shutdown).await;
+    work(looked_after, &stop).await;
+    let left = match office {
+        Some(office) => office.leave().await,
+        None => Ok(()),
+    };
     drained.cancel();
     tracing::info!("the operator has stopped");
-    served.await.unwrap_or(Ok(())).map_err(RunError::Serve)
+    served.await.unwrap_or(Ok(())).map_err(RunError::Serve)?;
+    // Whoever is told to end has nothing to complain of.
+    if shutdown.is_cancelled() { Ok(()) } else { left.map_err(RunError::Leadership) }
 }
 
 /// Lets the controllers work until they end, at the latest [`DRAIN`] after the shutdown.
@@ -113,12 +142,7 @@ async fn work(controllers: impl Future<Output = ()>, shutdown: &CancellationToke
 }
 
 /// One controller, until the shutdown and the end of what it was doing then.
-async fn control(
-    store: Store<Stored>,
-    stream: impl futures::Stream<Item = Result<Stored, kube::runtime::watcher::Error>> + Send + 'static,
-    calls: Calls,
-    context: Arc<Context>,
-) {
+async fn control(store: Store<Stored>, stream: BoxStream<'static, Seen>, calls: Calls, context: Arc<Context>) {
     let (told, shutdown) = (Arc::clone(&context), context.shutdown.clone());
     Controller::for_stream(stream, store)
         .with_config(controller::Config::default().concurrency(LOOKS_AT_ONCE))
@@ -143,28 +167,48 @@ fn scopes(config: &Config) -> Vec<Scope> {
     config.namespaces.iter().cloned().map(Some).map(scope).collect()
 }
 
-fn hooks(context: &Arc<Context>, watches: usize) -> Hooks {
-    let (resumed, told) = (Arc::clone(context), Arc::clone(context));
-    let all = Arc::new(Barrier::new(watches));
+/// The watches' caches, and what comes of them once this replica leads.
+fn watches(
+    scopes: &[Scope],
+    context: &Arc<Context>,
+    standbys: &[Standby],
+    health: &Health,
+) -> (Vec<Store<Stored>>, Vec<BoxStream<'static, Seen>>) {
+    let watches = scopes.iter().zip(standbys).map(|(scope, standby)| {
+        let hooks = hooks(context, standby.clone());
+        let (store, stream) = watch(context.client.clone(), scope, health.clone(), hooks);
+        let stream = standby.clone().hold(stream, store.clone(), |object| Ok(object.clone()));
+        (store, stream.boxed())
+    });
+    watches.unzip()
+}
+
+fn hooks(context: &Arc<Context>, standby: Standby) -> Hooks {
+    let told = Arc::clone(context);
     Hooks {
-        first_list: Arc::new(move |store| {
-            let (context, all) = (Arc::clone(&resumed), Arc::clone(&all));
-            Box::pin(async move {
-                resume(&store, &context.credentials, &context.pacing).await;
-                together(&all).await;
-            })
-        }),
+        first_list: Arc::new(move |store| standby.listed(store)),
         gone: Arc::new(move |who: &ObjectRef| told.gone(who)),
     }
+}
+
+/// One for each watch. Before any object is looked at, the pauses of all of them are taken up.
+fn standbys(context: &Arc<Context>, watches: usize) -> Vec<Standby> {
+    let (resumed, all) = (Arc::clone(context), Arc::new(Barrier::new(watches)));
+    let prepare: Prepare = Arc::new(move |store| {
+        let (context, all) = (Arc::clone(&resumed), Arc::clone(&all));
+        Box::pin(async move {
+            resume(&store, &context.credentials, &context.pacing).await;
+            together(&all).await;
+        })
+    });
+    (0..watches).map(|_| Standby::new(context.license.clone(), Arc::clone(&prepare))).collect()
 }
 
 fn context(
     config: &Config,
     client: Client,
     instance: String,
-    wake: Wake,
-    metrics: Metrics,
-    shutdown: CancellationToken,
+    (wake, metrics, license, shutdown): (Wake, Metrics, License, CancellationToken),
 ) -> Result<Context, RunError> {
     let wire = Wire::new(config.ca_certificates.as_deref())?;
     let overrides = config.clouds.iter().map(|row| (row.cloud, row.sign_in.clone(), row.graph.clone()));
@@ -185,13 +229,14 @@ fn context(
         client,
         credentials: Credentials::new(means),
         pacing: Pacing::new(config.max_in_flight, retries, move |who| wake.wake(who)),
-        graph: Graph::new(wire),
+        graph: Graph::new(wire.licensed(license.clone())),
         clouds,
         policy: Policy { retries, looks },
         metrics,
         outbox: Outbox::default(),
         unreadable: Told::default(),
         strikes: Strikes::default(),
+        license,
         shutdown,
     })
 }

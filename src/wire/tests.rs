@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use super::*;
+use crate::leadership::Term;
 
 /// What the other side does once it has read a request's head.
 #[derive(Clone, Copy)]
@@ -20,7 +21,7 @@ enum Then {
 fn wire() -> Wire {
     let http = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).user_agent(USER_AGENT);
     let deadlines = Deadlines { head: Duration::from_secs(1), whole: Duration::from_secs(2) };
-    Wire { http: http.build().unwrap(), deadlines }
+    Wire { http: http.build().unwrap(), deadlines, license: License::always() }
 }
 
 /// Answers the first request with `answer`, and hands back what that request was.
@@ -128,4 +129,55 @@ fn an_extra_ca_file_must_hold_certificates() {
     assert!(matches!(Wire::new(Some(b"")), Err(WireError::EmptyCa)));
     let broken = b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
     assert!(matches!(Wire::new(Some(broken)), Err(WireError::MalformedCa(_))));
+}
+
+/// A license whose term lasts so long.
+fn licensed(length: Duration) -> License {
+    let license = License::pending();
+    license.extend(Term { since: license.now(), length });
+    license
+}
+
+#[tokio::test]
+async fn without_a_valid_license_nothing_is_sent() {
+    let revoked = licensed(Duration::from_secs(60));
+    revoked.revoke();
+    for license in [License::pending(), licensed(Duration::ZERO), revoked] {
+        let (url, heard) = peer("HTTP/1.1 204 No Content\r\n\r\n", Then::Close).await;
+        let request = reqwest::Request::new(Method::DELETE, url);
+        let failure = wire().licensed(license).exchange(request, Bodies::OfFailures).await.unwrap_err();
+        assert_eq!((failure.kind(), failure.received()), ("license", false));
+        assert!(!heard.is_finished(), "somebody connected");
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_answer_when_the_license_ends_is_called_off_and_its_connection_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let license = licensed(Duration::from_secs(60));
+    let wire = wire().licensed(license.clone());
+    let asking =
+        tokio::spawn(async move { wire.exchange(reqwest::Request::new(Method::DELETE, url), Bodies::All).await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.unwrap());
+    }
+    license.revoke();
+    let failure = asking.await.unwrap().unwrap_err();
+    assert_eq!((failure.kind(), failure.received()), ("license", true));
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the connection is open");
+}
+
+#[tokio::test]
+async fn a_term_that_is_made_longer_in_time_lets_what_is_under_way_go_on() {
+    let license = licensed(Duration::from_millis(300));
+    let (url, _heard) = peer("", Then::Hang).await;
+    let longer = Term { since: license.now(), length: Duration::from_secs(60) };
+    let wire = wire().licensed(license.clone());
+    let asking = wire.exchange(reqwest::Request::new(Method::DELETE, url), Bodies::All);
+    license.extend(longer);
+    // The answer is late, after a second, and that is what ends it.
+    assert_eq!(asking.await.unwrap_err().kind(), "timeout");
 }

@@ -34,6 +34,7 @@ mod pacing;
 mod program;
 mod quiet;
 mod reasons;
+mod replicas;
 mod restarting;
 mod rubbish;
 mod secrets;

@@ -38,4 +38,4 @@ pub use kubectl::Output;
 pub use plane::{ControlPlane, Options, shared};
 pub use proxy::InspectingProxy;
 pub use wait::{Sight, eventually};
-pub use world::{Builder, OPERATOR_RULES, Rule, SECRET, SOON, SecretData, World};
+pub use world::{Builder, LEASE, LEASE_RULES, OPERATOR_RULES, Rule, SECRET, SOON, SecretData, World};

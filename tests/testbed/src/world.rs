@@ -14,6 +14,7 @@ mod look;
 mod objects;
 mod running;
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use crate::plane::{ControlPlane, shared};
 use crate::proxy::InspectingProxy;
 use crate::world::running::Running;
 
-pub use access::{OPERATOR_RULES, Rule};
+pub use access::{LEASE, LEASE_RULES, OPERATOR_RULES, Rule};
 pub use look::SOON;
 pub use objects::SecretData;
 
@@ -89,7 +90,7 @@ enum Names {
 /// A control plane, Microsoft's side and the operator. All of it ends when this is dropped.
 pub struct World {
     // In the order in which they must go: the operator first, the plane last.
-    operator: Mutex<Option<Running>>,
+    replicas: Mutex<BTreeMap<usize, Running>>,
     api: Option<ApiFaults>,
     _proxy: Option<InspectingProxy>,
     emulator: Emulator,
@@ -151,7 +152,7 @@ impl World {
             names: Names::Loopback,
             program: None,
             environment: Vec::new(),
-            rules: OPERATOR_RULES.to_vec(),
+            rules: OPERATOR_RULES.iter().chain(&LEASE_RULES).copied().collect(),
             clouds: Vec::new(),
             config,
         }
@@ -339,11 +340,9 @@ impl Builder {
                 Some(proxy)
             }
         };
-        if self.watching == Watching::Own {
-            config.namespaces.clone_from(&namespaces);
-        }
+        running::settle(&mut config, &namespaces, self.watching);
         let world = World {
-            operator: Mutex::new(None),
+            replicas: Mutex::default(),
             api,
             _proxy: proxy,
             emulator,

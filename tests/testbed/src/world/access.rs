@@ -27,6 +27,14 @@ pub const OPERATOR_RULES: [Rule; 6] = [
     ("events.k8s.io", "events", &["create"]),
 ];
 
+/// What the chart grants beside, in the operator's own namespace only: to make Leases, and to read and replace the one of
+/// this name.
+pub const LEASE_RULES: [Rule; 2] =
+    [("coordination.k8s.io", "leases", &["create"]), ("coordination.k8s.io", "leases", &["get", "update"])];
+
+/// The name of the Lease by which the replicas of a world agree.
+pub const LEASE: &str = "photo-removal-operator";
+
 /// How long the operator's token is good for. It is never renewed, and a sandbox may be left running for a day.
 const TOKEN_SECONDS: i64 = 24 * 60 * 60;
 
@@ -41,13 +49,15 @@ pub(super) async fn grant(
     let home = &namespaces[0];
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), home);
     create(&accounts, &ServiceAccount { metadata: named(ACCOUNT), ..ServiceAccount::default() }).await?;
+    let (leases, rules): (Vec<_>, Vec<_>) = rules.iter().copied().partition(|(_, resource, _)| *resource == "leases");
+    bind(client, home, home, &format!("{ACCOUNT}-leader-election"), &leases).await?;
     match watching {
         Watching::Own => {
             for namespace in namespaces {
-                bind(client, home, namespace, rules).await?;
+                bind(client, home, namespace, ACCOUNT, &rules).await?;
             }
         }
-        Watching::Everywhere => bind_everywhere(client, home, rules).await?,
+        Watching::Everywhere => bind_everywhere(client, home, &rules).await?,
     }
     let request = TokenRequest {
         spec: TokenRequestSpec {
@@ -64,11 +74,11 @@ pub(super) async fn grant(
     plane.kubeconfig_with_token(&issued.status.map(|status| status.token).unwrap_or_default())
 }
 
-async fn bind(client: &Client, home: &str, namespace: &str, rules: &[Rule]) -> Result<()> {
-    let role = Role { metadata: named(ACCOUNT), rules: Some(policy(rules)) };
+async fn bind(client: &Client, home: &str, namespace: &str, name: &str, rules: &[Rule]) -> Result<()> {
+    let role = Role { metadata: named(name), rules: Some(policy(rules)) };
     create(&Api::namespaced(client.clone(), namespace), &role).await?;
     let binding =
-        RoleBinding { metadata: named(ACCOUNT), role_ref: reference("Role", ACCOUNT), subjects: Some(subject(home)) };
+        RoleBinding { metadata: named(name), role_ref: reference("Role", name), subjects: Some(subject(home)) };
     create(&Api::namespaced(client.clone(), namespace), &binding).await
 }
 
@@ -91,6 +101,8 @@ fn policy(rules: &[Rule]) -> Vec<PolicyRule> {
         api_groups: Some(words(&[group])),
         resources: Some(words(&[resource])),
         verbs: words(verbs),
+        // What is made has no name yet that a rule could ask for.
+        resource_names: (*resource == "leases" && !verbs.contains(&"create")).then(|| words(&[LEASE])),
         ..PolicyRule::default()
     };
     rules.iter().map(policy).collect()

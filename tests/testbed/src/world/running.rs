@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::World;
+use super::{Watching, World};
 use crate::error::{Context, Error, Result};
 
 /// A running operator.
@@ -49,36 +49,46 @@ impl World {
     ///
     /// It runs already, or cannot be started.
     pub async fn start_operator(&self) -> Result<()> {
-        let mut operator = self.operator.lock().await;
-        if operator.is_some() {
+        self.start_replica(0).await
+    }
+
+    /// Starts one of several replicas of the operator, which must not be running. The operator is the replica 0.
+    ///
+    /// # Errors
+    ///
+    /// It runs already, or cannot be started.
+    pub async fn start_replica(&self, number: usize) -> Result<()> {
+        let mut replicas = self.replicas.lock().await;
+        if replicas.contains_key(&number) {
             return Err(Error::new("The operator runs already."));
         }
-        *operator = Some(match &self.program {
-            None => self.run_library().await?,
-            Some(program) => self.run_program(program).await?,
-        });
+        let running = match &self.program {
+            None => self.run_library(number).await?,
+            Some(program) => self.run_program(program, number).await?,
+        };
+        replicas.insert(number, running);
         Ok(())
     }
 
-    async fn run_library(&self) -> Result<Running> {
+    async fn run_library(&self, number: usize) -> Result<Running> {
         let failed = || "The operator could not be started".to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.context(failed)?;
         let http = listener.local_addr().context(failed)?;
-        let cluster = self.plane.config(&self.way_in()).await?;
+        let cluster = self.plane.config(&self.way_in(number)).await?;
         let shutdown = CancellationToken::new();
-        let running = operator::run(self.config.clone(), cluster, listener, "operator-0".to_owned(), shutdown.clone());
+        let running = operator::run(self.config.clone(), cluster, listener, pod(number), shutdown.clone());
         Ok(Running { http, kind: Kind::Library { shutdown, task: tokio::spawn(running) } })
     }
 
-    async fn run_program(&self, program: &PathBuf) -> Result<Running> {
+    async fn run_program(&self, program: &PathBuf, number: usize) -> Result<Running> {
         let failed = || format!("{} could not be started", program.display());
         let http = free_address().await.context(failed)?;
-        let log = self.log_file();
+        let log = self.log_file(number);
         let output = File::options().create(true).append(true).open(&log).context(failed)?;
         let child = Command::new(program)
             .args(arguments(&self.config, http))
-            .env("KUBECONFIG", self.way_in())
-            .env("POD_NAME", "operator-0")
+            .env("KUBECONFIG", self.way_in(number))
+            .env("POD_NAME", pod(number))
             .env("NO_PROXY", "127.0.0.1")
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -90,14 +100,15 @@ impl World {
         Ok(Running { http, kind: Kind::Process { child } })
     }
 
-    /// The kubeconfig that the operator uses.
-    fn way_in(&self) -> PathBuf {
-        self.api.as_ref().map_or_else(|| self.kubeconfig.clone(), |api| api.kubeconfig().to_path_buf())
+    /// The kubeconfig that a replica uses. Where there is a proxy, replica 0 goes through it, and the others past it.
+    fn way_in(&self, number: usize) -> PathBuf {
+        let api = self.api.as_ref().filter(|_| number == 0);
+        api.map_or_else(|| self.kubeconfig.clone(), |api| api.kubeconfig().to_path_buf())
     }
 
     /// Where the program's output goes, appended over restarts.
-    fn log_file(&self) -> PathBuf {
-        self.plane.folder().join(format!("operator-{}.log", self.namespace()))
+    fn log_file(&self, number: usize) -> PathBuf {
+        self.plane.folder().join(format!("{}-{}.log", pod(number), self.namespace()))
     }
 
     /// Stops the operator as Kubernetes does (SIGTERM, or the token) and waits until it has ended. A program's exit
@@ -107,7 +118,16 @@ impl World {
     ///
     /// It does not run, or the library ends with an error.
     pub async fn stop_operator(&self) -> Result<Option<ExitStatus>> {
-        let mut running = self.take().await?;
+        self.stop_replica(0).await
+    }
+
+    /// As [`Self::stop_operator`], for one of several replicas.
+    ///
+    /// # Errors
+    ///
+    /// It does not run, or the library ends with an error.
+    pub async fn stop_replica(&self, number: usize) -> Result<Option<ExitStatus>> {
+        let mut running = self.take(number).await?;
         match &mut running.kind {
             Kind::Library { shutdown, task } => {
                 shutdown.cancel();
@@ -128,7 +148,16 @@ impl World {
     ///
     /// It does not run, or is no program of its own.
     pub async fn kill_operator(&self) -> Result<()> {
-        let mut running = self.take().await?;
+        self.kill_replica(0).await
+    }
+
+    /// As [`Self::kill_operator`], for one of several replicas.
+    ///
+    /// # Errors
+    ///
+    /// It does not run, or is no program of its own.
+    pub async fn kill_replica(&self, number: usize) -> Result<()> {
+        let mut running = self.take(number).await?;
         match &mut running.kind {
             Kind::Library { .. } => Err(Error::new("Only a program can be killed.")),
             Kind::Process { child } => child.kill().await.context(|| "The operator could not be killed".to_owned()),
@@ -141,7 +170,7 @@ impl World {
     ///
     /// It does not run, or is no program of its own.
     pub async fn signal_operator(&self, name: &str) -> Result<()> {
-        match self.operator.lock().await.as_ref().map(|running| &running.kind) {
+        match self.replicas.lock().await.get(&0).map(|running| &running.kind) {
             Some(Kind::Process { child }) => signal(child, name).await,
             _ => Err(Error::new("Only a running program can be sent a signal.")),
         }
@@ -149,10 +178,23 @@ impl World {
 
     /// Whether the operator has ended by itself.
     pub async fn operator_has_ended(&self) -> bool {
-        match self.operator.lock().await.as_mut().map(|running| &mut running.kind) {
+        match self.replicas.lock().await.get_mut(&0).map(|running| &mut running.kind) {
             None => true,
             Some(Kind::Library { task, .. }) => task.is_finished(),
             Some(Kind::Process { child }) => child.try_wait().ok().flatten().is_some(),
+        }
+    }
+
+    /// Waits until the program has ended by itself, and returns its exit status.
+    ///
+    /// # Errors
+    ///
+    /// It does not run, or is no program of its own.
+    pub async fn end_of_operator(&self) -> Result<ExitStatus> {
+        let mut running = self.take(0).await?;
+        match &mut running.kind {
+            Kind::Library { .. } => Err(Error::new("Only a program has an exit status.")),
+            Kind::Process { child } => child.wait().await.context(|| "The operator could not be waited for".to_owned()),
         }
     }
 
@@ -166,8 +208,8 @@ impl World {
         self.start_operator().await
     }
 
-    async fn take(&self) -> Result<Running> {
-        self.operator.lock().await.take().ok_or_else(|| Error::new("The operator does not run."))
+    async fn take(&self, number: usize) -> Result<Running> {
+        self.replicas.lock().await.remove(&number).ok_or_else(|| Error::new("The operator does not run."))
     }
 
     /// Asks the operator's HTTP endpoint, such as `/readyz`: status and body.
@@ -176,7 +218,16 @@ impl World {
     ///
     /// It does not run, or does not answer.
     pub async fn ask(&self, path: &str) -> Result<(u16, String)> {
-        let address = self.operator.lock().await.as_ref().map(|running| running.http);
+        self.ask_replica(0, path).await
+    }
+
+    /// As [`Self::ask`], of one of several replicas.
+    ///
+    /// # Errors
+    ///
+    /// It does not run, or does not answer.
+    pub async fn ask_replica(&self, number: usize, path: &str) -> Result<(u16, String)> {
+        let address = self.replicas.lock().await.get(&number).map(|running| running.http);
         let address = address.ok_or_else(|| Error::new("The operator does not run."))?;
         let failed = || format!("The operator's {path} could not be read");
         let mut stream = TcpStream::connect(address).await.context(failed)?;
@@ -205,7 +256,17 @@ impl World {
     ///
     /// It never ran.
     pub fn logs(&self) -> Result<String> {
-        fs::read_to_string(self.log_file()).context(|| "The operator's log could not be read".to_owned())
+        fs::read_to_string(self.log_file(0)).context(|| "The operator's log could not be read".to_owned())
+    }
+}
+
+/// Where the operator works: in the world's namespaces, with its Lease in the first.
+pub(super) fn settle(config: &mut Config, namespaces: &[String], watching: Watching) {
+    if let Some(election) = &mut config.election {
+        election.lease_namespace = Some(namespaces[0].clone());
+    }
+    if watching == Watching::Own {
+        config.namespaces = namespaces.to_vec();
     }
 }
 
@@ -223,12 +284,28 @@ fn arguments(config: &Config, http: SocketAddr) -> Vec<String> {
         format!("--log-format={}", if config.log_format == LogFormat::Json { "json" } else { "text" }),
         format!("--namespaces={}", config.namespaces.join(",")),
     ];
+    arguments.extend(config.election.iter().flat_map(|election| {
+        let terms = &election.terms;
+        [
+            "--leader-election".to_owned(),
+            format!("--lease-name={}", election.lease_name),
+            format!("--lease-namespace={}", election.lease_namespace.as_deref().unwrap_or_default()),
+            milliseconds("lease-duration", terms.lease_duration),
+            milliseconds("lease-renew-deadline", terms.renew_deadline),
+            milliseconds("lease-retry-period", terms.retry_period),
+        ]
+    }));
     arguments.extend(config.selector.iter().map(|selector| format!("--selector={selector}")));
     arguments.extend(config.clouds.iter().map(|row| {
         let [sign_in, graph] = [&row.sign_in, &row.graph].map(|url| url.as_str().trim_end_matches('/'));
         format!("--cloud={:?}={sign_in},{graph}", row.cloud)
     }));
     arguments
+}
+
+/// The pod's name.
+fn pod(number: usize) -> String {
+    format!("operator-{number}")
 }
 
 async fn signal(child: &Child, name: &str) -> Result<()> {
