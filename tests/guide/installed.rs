@@ -30,7 +30,7 @@ pub(crate) async fn start(
     let child = Command::new(env!("CARGO_BIN_EXE_photo-removal-operator"))
         .args(arguments(container).await?)
         .args(more)
-        .envs(environment(container))
+        .envs(environment(container, namespace))
         .env("KUBECONFIG", plane.kubeconfig_with_token(&token)?)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -49,9 +49,12 @@ async fn arguments(container: &Value) -> std::io::Result<Vec<String>> {
     Ok(arguments.iter().filter_map(Value::as_str).map(here).collect())
 }
 
-/// The variables with a value of their own; those that a kubelet fills in are left out.
-fn environment(container: &Value) -> Vec<(String, String)> {
+/// The variables; of those that a kubelet fills in, the namespace.
+fn environment(container: &Value, namespace: &str) -> Vec<(String, String)> {
     let variables = container["env"].as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    variables.iter().filter_map(|variable| Some((text(&variable["name"])?, text(&variable["value"])?))).collect()
+    let value = |variable: &Value| match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+        Some("metadata.namespace") => Some(namespace.to_owned()),
+        _ => variable["value"].as_str().map(str::to_owned),
+    };
+    variables.iter().filter_map(|variable| Some((variable["name"].as_str()?.to_owned(), value(variable)?))).collect()
 }

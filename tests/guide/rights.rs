@@ -35,6 +35,19 @@ const NEVER: [Act; 12] = [
     ("get", "serviceaccounts", "token", "offboarder"),
 ];
 
+/// What the operator may do with Leases beside it, and what not.
+const LEASES: [Act; 3] =
+    [("create", "leases", "", ""), ("get", "leases", "", ACCOUNT), ("update", "leases", "", ACCOUNT)];
+const NO_LEASES: [Act; 7] = [
+    ("list", "leases", "", ""),
+    ("watch", "leases", "", ""),
+    ("patch", "leases", "", ACCOUNT),
+    ("delete", "leases", "", ACCOUNT),
+    ("get", "leases", "", "other"),
+    ("update", "leases", "", "other"),
+    ("deletecollection", "leases", "", ""),
+];
+
 /// Values, the rules that they add to those of every operator, and which of the four acts they allow.
 fn table() -> Vec<(Value, Vec<Value>, Vec<Act>)> {
     let rule = |resource: &str, verb: &str| json!({"apiGroups": [""], "resources": [resource], "verbs": [verb]});
@@ -84,6 +97,14 @@ fn rules(added: &[Value]) -> Value {
     json!(rules)
 }
 
+/// To make a Lease, and to read and replace the one that is named after the release.
+fn lease_rules() -> Value {
+    let rule = |verbs: Value| json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs});
+    let (make, mut keep) = (rule(json!(["create"])), rule(json!(["get", "update"])));
+    keep["resourceNames"] = json!([ACCOUNT]);
+    json!([make, keep])
+}
+
 fn with(values: &Value, more: &Value) -> Value {
     let mut all = values.clone();
     let more = more.as_object().cloned().unwrap_or_default();
@@ -97,7 +118,12 @@ fn the_rules_are_these_and_no_more() -> Outcome {
         for watched in [json!([]), json!(["a", "b"])] {
             let values = with(&values, &json!({"watchNamespaces": watched}));
             let rendered = chart::documents(&chart::render(&values, "release", "home")?)?;
-            let roles: Vec<_> = rendered.iter().filter(|document| !document["rules"].is_null()).collect();
+            let of_the_lease = |role: &&Value| role["metadata"]["name"] == format!("{ACCOUNT}-leader-election");
+            let (leases, roles): (Vec<_>, Vec<_>) =
+                rendered.iter().filter(|document| !document["rules"].is_null()).partition(of_the_lease);
+            let places: Vec<_> = leases.iter().map(|role| (&role["kind"], &role["metadata"]["namespace"])).collect();
+            assert_eq!(places, [(&json!("Role"), &json!("home"))], "{values}");
+            assert_eq!(leases[0]["rules"], lease_rules(), "{values}");
             let kinds: Vec<_> = roles.iter().map(|role| &role["kind"]).collect();
             let expected = if watched == json!([]) { vec!["ClusterRole"] } else { vec!["Role", "Role"] };
             assert_eq!(kinds, expected, "{values}");
@@ -105,6 +131,22 @@ fn the_rules_are_these_and_no_more() -> Outcome {
                 assert_eq!(role["rules"], rules(&added), "{values}");
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_an_election_there_are_no_rights_to_leases_and_a_release_has_a_lease_of_its_own() -> Outcome {
+    let alone = json!({"leaderElection": {"enabled": false}});
+    let rendered = chart::render(&alone, "release", "home")?;
+    assert!(!rendered.contains("leases"), "{rendered}");
+    for release in ["one", "another"] {
+        let rendered = chart::render(&json!({}), release, "home")?;
+        let name = format!("{release}-photo-removal-operator");
+        assert!(rendered.contains(&format!("--lease-name={name}")), "{rendered}");
+        let roles = chart::documents(&rendered)?;
+        let named = roles.iter().any(|role| role["rules"][1]["resourceNames"] == json!([name]));
+        assert!(named, "the Role does not name the Lease {name}");
     }
     Ok(())
 }
@@ -118,6 +160,13 @@ async fn the_account_may_do_what_the_values_say_in_the_watched_namespace() -> Ou
         let values = with(&values, &json!({"watchNamespaces": [watched], "crds": {"enabled": false}}));
         install(plane, &values, &home).await?;
         may_exactly(&client, &home, &watched, &acts).await.map_err(|error| format!("{values}: {error}"))?;
+        for act in LEASES {
+            assert!(may(&client, &home, act, &home).await?, "{values}: {act:?} is not allowed beside the operator");
+            assert!(!may(&client, &home, act, &watched).await?, "{values}: {act:?} is allowed where it watches");
+        }
+        for act in NO_LEASES {
+            assert!(!may(&client, &home, act, &home).await?, "{values}: {act:?} is allowed beside the operator");
+        }
         for act in [PATCH_GRAPH, GET_ACCOUNT, GET_TOKEN] {
             assert!(!may(&client, &home, act, &home).await?, "{values}: {act:?} is allowed beside the operator");
         }
@@ -167,6 +216,7 @@ async fn may(client: &Client, home: &str, act: Act, namespace: &str) -> Result<b
     let (verb, resource, subresource, name) = act;
     let attributes = ResourceAttributes {
         verb: Some(verb.to_owned()),
+        group: (resource == "leases").then(|| "coordination.k8s.io".to_owned()),
         resource: Some(resource.to_owned()),
         subresource: Some(subresource.to_owned()),
         name: Some(name.to_owned()),

@@ -128,6 +128,7 @@ fn a_wrong_flag_ends_the_program_with_one_line_and_two() {
         &["run", "--cloud", "Mars=https://login.example,https://graph.example"],
         &["run", "--log-format", "xml"],
         &["run", "--ca-file", "/does/not/exist"],
+        &["run", "--lease-duration", "10s"],
         &["run", "--unknown"],
         &["check"],
         &["check", "--file", "-", "--secret", "graph"],
@@ -159,4 +160,10 @@ fn the_operator_under_test_has_exactly_the_rights_that_the_chart_gives() {
         |(group, resource, verbs)| serde_json::json!({"apiGroups": [group], "resources": [resource], "verbs": verbs}),
     );
     assert_eq!(role["rules"], serde_json::json!(expected));
+    let role = documents.iter().find(|document| document["kind"] == "Role").expect("a Role");
+    let verbs =
+        |rule: &serde_json::Value| serde_json::json!([rule["apiGroups"][0], rule["resources"][0], rule["verbs"]]);
+    let given: Vec<_> = role["rules"].as_array().into_iter().flatten().map(verbs).collect();
+    let expected = testbed::LEASE_RULES.map(|(group, resource, verbs)| serde_json::json!([group, resource, verbs]));
+    assert_eq!(given, expected);
 }

@@ -78,6 +78,21 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- with $operator.log.format -}}
 {{- $args = append $args (printf "--log-format=%s" .) -}}
 {{- end -}}
+{{- with .Values.leaderElection -}}
+{{- if .enabled -}}
+{{- $args = append $args "--leader-election" -}}
+{{- $args = append $args (printf "--lease-name=%s" (include "photo-removal-operator.fullname" $)) -}}
+{{- with .leaseDuration -}}
+{{- $args = append $args (printf "--lease-duration=%s" .) -}}
+{{- end -}}
+{{- with .renewDeadline -}}
+{{- $args = append $args (printf "--lease-renew-deadline=%s" .) -}}
+{{- end -}}
+{{- with .retryPeriod -}}
+{{- $args = append $args (printf "--lease-retry-period=%s" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.caBundle.configMap -}}
 {{- $args = append $args (printf "--ca-file=/etc/photo-removal-operator/ca/%s" .Values.caBundle.key) -}}
 {{- end -}}

@@ -7,6 +7,8 @@ mod chart;
 mod faults;
 #[path = "bed/plane.rs"]
 mod plane;
+#[path = "bed/pods.rs"]
+mod pods;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

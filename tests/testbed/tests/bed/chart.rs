@@ -21,12 +21,15 @@ fn scenarios(watched: &[&str]) -> Vec<(&'static str, Value)> {
         ("names", json!({"nameOverride": "42", "fullnameOverride": "4711", "crds": {"keep": false}})),
         ("no proxy for some", json!({"proxy": {"noProxy": "emulator.test"}})),
         ("as a dependency", json!({"global": {"any": "thing"}, "enabled": true})),
+        ("one pod without a lease", json!({"leaderElection": {"enabled": false}})),
         ("no own ids", json!({"podSecurityContext": {"runAsUser": null, "runAsGroup": null}})),
     ]
 }
 
 fn everything() -> Value {
     json!({
+        "replicas": 2,
+        "leaderElection": {"leaseDuration": "30s", "renewDeadline": "20s", "retryPeriod": "4s"},
         "operator": {
             "selector": "shard=a,tier in (x, y)",
             "clouds": ["Global=https://login.test,https://graph.test", "China=http://127.0.0.1:1,http://127.0.0.1:2"],
@@ -154,7 +157,18 @@ fn as_pod(mut template: Value) -> Value {
 #[test]
 fn only_values_that_are_set_become_flags() -> Outcome {
     let arguments = |values: Value| Ok::<_, testbed::Error>(pod(&values)?["spec"]["containers"][0]["args"].clone());
-    assert_eq!(arguments(json!({}))?, json!(["run", "--http=0.0.0.0:8080", "--log-format=json"]));
+    assert_eq!(
+        arguments(json!({}))?,
+        json!([
+            "run",
+            "--http=0.0.0.0:8080",
+            "--log-format=json",
+            "--leader-election",
+            "--lease-name=photos-photo-removal-operator",
+        ])
+    );
+    let alone = json!({"leaderElection": {"enabled": false, "leaseDuration": "30s"}});
+    assert_eq!(arguments(alone)?, json!(["run", "--http=0.0.0.0:8080", "--log-format=json"]));
     assert_eq!(arguments(json!({"watchNamespaces": ["a", "b"]}))?[2], "--namespaces=a,b");
     let expected = json!([
         "run",
@@ -168,6 +182,11 @@ fn only_values_that_are_set_become_flags() -> Outcome {
         "--stalled-recheck=2h",
         "--credential-recheck=1m",
         "--log-format=text",
+        "--leader-election",
+        "--lease-name=photos-photo-removal-operator",
+        "--lease-duration=30s",
+        "--lease-renew-deadline=20s",
+        "--lease-retry-period=4s",
         "--ca-file=/etc/photo-removal-operator/ca/bundle.pem",
         "--extra=1",
     ]);
@@ -197,7 +216,9 @@ fn the_environment_names_pod_log_level_and_proxy() -> Outcome {
 #[test]
 fn values_that_make_no_sense_are_refused() {
     let table = [
-        (json!({"replicas": 2}), "replicas"),
+        (json!({"replicas": 2, "leaderElection": {"enabled": false}}), "replicas must be 1"),
+        (json!({"replicas": -1}), "replicas"),
+        (json!({"leaderElection": {"leaseDuration": "15"}}), "leaseDuration"),
         (json!({"operator": {"maxInflight": 2}}), "maxInflight"),
         (json!({"operator": {"maxInFlight": 0}}), "maxInFlight"),
         (json!({"operator": {"retry": {"base": "5 seconds"}}}), "base"),
@@ -236,15 +257,17 @@ fn the_token_is_mounted_by_the_chart_alone() -> Outcome {
 fn watched_namespaces_get_roles_and_nothing_else_does() -> Outcome {
     let wide = documents(&json!({}))?;
     assert_eq!(of_kind(&wide, "ClusterRole").len(), 1);
-    assert!(of_kind(&wide, "Role").is_empty());
+    let of_the_lease = |role: &&Value| role["metadata"]["name"] == "photos-photo-removal-operator-leader-election";
+    assert!(of_kind(&wide, "Role").iter().all(of_the_lease));
     let narrow = documents(&json!({"watchNamespaces": ["a", "b"]}))?;
     assert!(of_kind(&narrow, "ClusterRole").is_empty() && of_kind(&narrow, "ClusterRoleBinding").is_empty());
-    let granted = of_kind(&narrow, "Role");
+    let mut granted = of_kind(&narrow, "Role");
+    granted.retain(|role| !of_the_lease(role));
     let places: Vec<_> = granted.iter().map(|role| &role["metadata"]["namespace"]).collect();
     assert_eq!(places, ["a", "b"]);
     let rules = &of_kind(&wide, "ClusterRole")[0]["rules"];
     assert!(granted.iter().all(|role| role["rules"] == *rules));
-    assert_eq!(of_kind(&narrow, "RoleBinding").len(), 2);
+    assert_eq!(of_kind(&narrow, "RoleBinding").len(), 3);
     Ok(())
 }
 
