@@ -88,13 +88,11 @@ impl World {
                 let wanted = |now: &Stored| {
                     now.object.uid == on.object.uid && kind(&now.decide(self.now)) == Some(Kind::Look(Purpose::Recheck))
                 };
-                match self.server.clone().filter(wanted) {
-                    truth @ Some(_) => self.send(on, truth, Kind::RemoveAgain),
-                    None => {
-                        let attempt = Attempt { received: 0, ..attempt(request, self.now) };
-                        self.keep(on, Brought::Recheck(attempt, Verdict::Unavailable));
-                    }
+                if let truth @ Some(_) = self.server.clone().filter(wanted) {
+                    return self.send(on, truth, Kind::RemoveAgain);
                 }
+                let attempt = Attempt { received: 0, ..attempt(request, self.now) };
+                self.keep(on, Brought::Recheck(attempt, Verdict::Unavailable));
             }
             Task::Keep { uid, generation, brought, on: None } => {
                 let on = self.server.clone().filter(|on| on.object.uid == uid || broken == Some(Rule::CompareUids));
