@@ -52,7 +52,7 @@ pub struct Config {
     pub http: SocketAddr,
     /// Clouds whose hosts are replaced, each at most once.
     pub clouds: Vec<CloudOverride>,
-    /// Requests to Graph at once, per credential: 1 to 64.
+    /// The most requests to Graph at once, per credential: 1 to 64.
     pub max_in_flight: usize,
     /// The wait after the first failure; it doubles with each further one.
     pub retry_base: Duration,
@@ -100,7 +100,7 @@ impl Default for Config {
             selector: None,
             http: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)),
             clouds: Vec::new(),
-            max_in_flight: 4,
+            max_in_flight: 16,
             retry_base: Duration::from_secs(5),
             retry_cap: Duration::from_secs(15 * 60),
             stalled_recheck: Duration::from_secs(60 * 60),
@@ -204,8 +204,9 @@ struct Flags {
     #[arg(long, value_name = "NAME=SIGN_IN_URL,GRAPH_URL", env = "PHOTO_REMOVAL_CLOUD")]
     cloud: Vec<String>,
 
-    /// Requests to Graph at once per credential, 1 to 64; Microsoft documents four for an app and a mailbox
-    #[arg(long, value_name = "REQUESTS", env = "PHOTO_REMOVAL_MAX_IN_FLIGHT", default_value = "4")]
+    /// The most requests to Graph at once per credential, 1 to 64. It begins with four, which Microsoft documents, goes up
+    /// while answers are quick, and down when Graph throttles
+    #[arg(long, value_name = "REQUESTS", env = "PHOTO_REMOVAL_MAX_IN_FLIGHT", default_value = "16")]
     max_in_flight: String,
 
     /// Wait this long after the first failure, twice as long after each further one; a duration such as 500ms, 5s, 15m or 1h

@@ -130,11 +130,11 @@ impl<'a> Try<'a> {
         let watch = Stopwatch::start();
         let answer =
             self.context.graph.photo_exists(endpoints, &self.removal.target, session.token.secret(), &id).await;
-        self.count("get_photo", &answer, watch);
+        let took = self.count("get_photo", &answer, watch);
         let attempt = attempt(session, id, received, answer.as_ref().ok());
         let found = match &answer {
-            Ok(answer) if judge(answer) == Reading::Removed => self.took(session, Verdict::Present),
-            Ok(answer) => self.read(session, answer).await,
+            Ok(answer) if judge(answer) == Reading::Removed => self.took(session, Verdict::Present, answer, took),
+            Ok(answer) => self.read(session, answer, took).await,
             Err(failure) => {
                 log(failure);
                 Found::Verdict(Verdict::Unavailable)
@@ -149,11 +149,11 @@ impl<'a> Try<'a> {
         let watch = Stopwatch::start();
         let answer =
             self.context.graph.delete_photo(endpoints, &self.removal.target, session.token.secret(), &id).await;
-        self.count("delete_photo", &answer, watch);
+        let took = self.count("delete_photo", &answer, watch);
         *received += u32::from(answer.as_ref().map_or_else(Failure::received, |_| true));
         let attempt = attempt(session, id, *received, answer.as_ref().ok());
         let found = match &answer {
-            Ok(answer) => self.read(session, answer).await,
+            Ok(answer) => self.read(session, answer, took).await,
             Err(failure) => {
                 log(failure);
                 Found::Verdict(Verdict::Unavailable)
@@ -162,13 +162,15 @@ impl<'a> Try<'a> {
         (attempt, found)
     }
 
-    async fn read(&self, session: &Session, answer: &Answer) -> Found {
+    async fn read(&self, session: &Session, answer: &Answer, took: Duration) -> Found {
         match judge(answer) {
-            Reading::Removed => self.took(session, Verdict::Removed),
-            Reading::NoPhoto => self.confirm(session, true).await,
-            Reading::Unclear => self.confirm(session, false).await,
-            Reading::TargetNotFound => self.took(session, Verdict::TargetNotFound),
-            Reading::TargetNotSupported(obstacle) => self.took(session, Verdict::TargetNotSupported(obstacle)),
+            Reading::Removed => self.took(session, Verdict::Removed, answer, took),
+            Reading::NoPhoto => self.confirm(session, true, answer, took).await,
+            Reading::Unclear => self.confirm(session, false, answer, took).await,
+            Reading::TargetNotFound => self.took(session, Verdict::TargetNotFound, answer, took),
+            Reading::TargetNotSupported(obstacle) => {
+                self.took(session, Verdict::TargetNotSupported(obstacle), answer, took)
+            }
             Reading::Unauthorized => Found::Unauthorized,
             Reading::Forbidden => {
                 self.context.credentials.proved(session);
@@ -176,16 +178,16 @@ impl<'a> Try<'a> {
             }
             Reading::Throttled => self.throttled(answer),
             Reading::Unavailable => Found::Verdict(Verdict::Unavailable),
-            Reading::Rejected => self.took(session, Verdict::Rejected),
+            Reading::Rejected => self.took(session, Verdict::Rejected, answer, took),
         }
     }
 
     /// An absent photo is a success only if its owner exists: Graph says the same of a user that does not.
-    async fn confirm(&self, session: &Session, speaks_of_the_photo: bool) -> Found {
+    async fn confirm(&self, session: &Session, speaks_of_the_photo: bool, answer: &Answer, took: Duration) -> Found {
         let target = &self.removal.target;
         let unconfirmed = if speaks_of_the_photo { Verdict::Absent { confirmed: false } } else { Verdict::Unavailable };
         if session.may_not_confirm(target) {
-            return self.took(session, unconfirmed);
+            return self.took(session, unconfirmed, answer, took);
         }
         let endpoints = self.context.clouds.endpoints(self.removal.cloud);
         let id = uuid::Uuid::new_v4().to_string();
@@ -196,7 +198,7 @@ impl<'a> Try<'a> {
             Target::Group(_) => "get_group",
             Target::Me => "get_me",
         };
-        self.count(operation, &answer, watch);
+        let took = self.count(operation, &answer, watch);
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
@@ -205,11 +207,11 @@ impl<'a> Try<'a> {
             }
         };
         match judge_existence(&answer) {
-            Existence::Exists => self.took(session, Verdict::Absent { confirmed: true }),
-            Existence::Missing => self.took(session, Verdict::TargetNotFound),
+            Existence::Exists => self.took(session, Verdict::Absent { confirmed: true }, &answer, took),
+            Existence::Missing => self.took(session, Verdict::TargetNotFound, &answer, took),
             Existence::Forbidden => {
                 session.was_refused_to_confirm(target);
-                self.took(session, unconfirmed)
+                self.took(session, unconfirmed, &answer, took)
             }
             Existence::Unauthorized => Found::Unauthorized,
             Existence::Throttled => self.throttled(&answer),
@@ -217,9 +219,9 @@ impl<'a> Try<'a> {
         }
     }
 
-    fn took(&self, session: &Session, verdict: Verdict) -> Found {
+    fn took(&self, session: &Session, verdict: Verdict, answer: &Answer, took: Duration) -> Found {
         self.context.credentials.proved(session);
-        self.permit.answered();
+        self.permit.answered(took, answer.near_limit);
         Found::Verdict(verdict)
     }
 
@@ -228,9 +230,12 @@ impl<'a> Try<'a> {
         Found::Verdict(Verdict::Throttled { until: self.permit.throttled(answer.retry_after) })
     }
 
-    fn count(&self, operation: &'static str, answer: &Result<Answer, Failure>, watch: Stopwatch) {
+    /// Counts a request; returns how long it took.
+    fn count(&self, operation: &'static str, answer: &Result<Answer, Failure>, watch: Stopwatch) -> Duration {
         let code = answer.as_ref().ok().map(|answer| answer.http_status);
-        self.context.metrics.graph_request(operation, code, watch.elapsed());
+        let took = watch.elapsed();
+        self.context.metrics.graph_request(operation, code, took);
+        took
     }
 }
 

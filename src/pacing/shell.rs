@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Entry, Governor};
+use super::{Entry, Governor, Start};
 use crate::api::{ClientId, Cloud, TenantId};
 use crate::clock;
 use crate::lifecycle::{Backoff, Seed};
+
+/// How many governors are kept for what they learned, though nobody uses them.
+const KEPT: usize = 256;
 
 /// Whose limits are kept: an application in a tenant of a cloud. Credentials that sign in as the same application share
 /// its limits, whatever Secrets they come from.
@@ -27,7 +30,8 @@ pub struct Pacing<T> {
 }
 
 struct Inner<T> {
-    window: usize,
+    /// The most requests of one account in flight.
+    most: usize,
     /// For throttled answers that do not say how long to wait.
     backoff: Backoff,
     wake: Box<dyn Fn(T) + Send + Sync>,
@@ -36,7 +40,7 @@ struct Inner<T> {
 
 struct Governed<T> {
     governor: Governor<T>,
-    /// A task sleeps until the pause is over.
+    /// A task sleeps until somebody may be called. What it sleeps until only ever moves away, so one is enough.
     timer: bool,
 }
 
@@ -45,6 +49,7 @@ struct Governed<T> {
 pub struct Permit<T: Waiter> {
     pacing: Pacing<T>,
     account: Account,
+    start: Start,
 }
 
 impl Account {
@@ -61,24 +66,37 @@ impl<T> Clone for Pacing<T> {
     }
 }
 
+impl<T: Waiter> Governed<T> {
+    /// Whether somebody waits for a time that no task sleeps until. Such a task must be started.
+    fn waits_for_a_time(&mut self, now: Timestamp) -> bool {
+        let waits = !self.timer && self.governor.next_call(now).is_some();
+        self.timer |= waits;
+        waits
+    }
+}
+
 impl<T: Waiter> Pacing<T> {
-    /// Governors with that many slots each. `wake` is called with whoever's turn it is; it must not block.
-    pub fn new(window: usize, backoff: Backoff, wake: impl Fn(T) + Send + Sync + 'static) -> Self {
+    /// Governors with at most that many slots each. `wake` is called with whoever's turn it is; it must not block.
+    pub fn new(most: usize, backoff: Backoff, wake: impl Fn(T) + Send + Sync + 'static) -> Self {
         let governors = Mutex::default();
-        Self { inner: Arc::new(Inner { window, backoff, wake: Box::new(wake), governors }) }
+        Self { inner: Arc::new(Inner { most, backoff, wake: Box::new(wake), governors }) }
     }
 
     /// Comes for a slot; without one, the waiter is queued in its lane and will be woken.
     #[must_use]
     pub fn enter(&self, account: &Account, lane: &str, waiter: &T) -> Option<Permit<T>> {
-        let (entry, left) = {
+        let (entry, waits, left) = {
             let mut governors = self.lock();
             let left = forget_but_at(&mut governors, Some(account), waiter);
-            (self.governed(&mut governors, account).governor.enter(lane, waiter, clock::now()), left)
+            let (on, now) = (self.governed(&mut governors, account), clock::now());
+            (on.governor.enter(lane, waiter, now), on.waits_for_a_time(now), left)
         };
         self.call_up_all(&left);
+        if waits {
+            self.start_timer(account);
+        }
         match entry {
-            Entry::Granted => Some(Permit { pacing: self.clone(), account: account.clone() }),
+            Entry::Granted(start) => Some(Permit { pacing: self.clone(), account: account.clone(), start }),
             Entry::Queued => None,
         }
     }
@@ -103,7 +121,6 @@ impl<T: Waiter> Pacing<T> {
     /// Lets no request of that credential go before that time.
     pub fn pause(&self, account: &Account, until: Timestamp) {
         self.governed(&mut self.lock(), account).governor.pause(until);
-        self.start_timer(account);
     }
 
     /// How many wait for a slot, all credentials together.
@@ -113,7 +130,10 @@ impl<T: Waiter> Pacing<T> {
     }
 
     fn governed<'a>(&self, governors: &'a mut HashMap<Account, Governed<T>>, account: &Account) -> &'a mut Governed<T> {
-        let fresh = || Governed { governor: Governor::new(self.inner.window), timer: false };
+        if !governors.contains_key(account) {
+            drop_the_idle(governors, clock::now());
+        }
+        let fresh = || Governed { governor: Governor::new(self.inner.most), timer: false };
         governors.entry(account.clone()).or_insert_with(fresh)
     }
 
@@ -129,45 +149,57 @@ impl<T: Waiter> Pacing<T> {
     }
 
     fn call_up(&self, account: &Account) {
-        let called = {
+        let (called, waits) = {
             let mut governors = self.lock();
             let Some(on) = governors.get_mut(account) else { return };
-            let called = on.governor.grant(clock::now());
-            if on.governor.is_idle() && !on.timer {
+            let now = clock::now();
+            let called = on.governor.grant(now);
+            let waits = on.waits_for_a_time(now);
+            if !on.timer && on.governor.is_spent(now) {
                 governors.remove(account);
             }
-            called
+            (called, waits)
         };
         for waiter in called {
             (self.inner.wake)(waiter);
         }
+        if waits {
+            self.start_timer(account);
+        }
     }
 
-    /// One timer a governor, however often the pause is made longer.
+    /// Calls up whenever the time has come, for as long as somebody waits for a time.
     fn start_timer(&self, account: &Account) {
-        {
-            let mut governors = self.lock();
-            let on = self.governed(&mut governors, account);
-            if std::mem::replace(&mut on.timer, true) {
-                return;
-            }
-        }
         let (pacing, account) = (self.clone(), account.clone());
         tokio::spawn(async move {
-            while let Some(rest) = pacing.rest_of_pause(&account) {
+            while let Some(rest) = pacing.rest(&account) {
                 tokio::time::sleep(rest).await;
+                pacing.call_up(&account);
             }
-            pacing.call_up(&account);
         });
     }
 
-    /// What is left of the pause; with nothing left, the timer is done.
-    fn rest_of_pause(&self, account: &Account) -> Option<Duration> {
+    /// How long nobody can be called; with nobody to call, the timer is done.
+    fn rest(&self, account: &Account) -> Option<Duration> {
         let mut governors = self.lock();
         let on = governors.get_mut(account)?;
-        let rest = on.governor.paused_until().and_then(clock::until);
-        on.timer = rest.is_some();
-        rest
+        let next = on.governor.next_call(clock::now());
+        on.timer = next.is_some();
+        next.map(|next| clock::until(next).unwrap_or_default())
+    }
+}
+
+/// Drops the governors that nobody uses and that have nothing to remember, and the longest idle ones of those that do.
+fn drop_the_idle<T: Waiter>(governors: &mut HashMap<Account, Governed<T>>, now: Timestamp) {
+    governors.retain(|_, on| on.timer || !on.governor.is_spent(now));
+    let idle = governors.iter().filter(|(_, on)| !on.timer);
+    let mut idle: Vec<_> =
+        idle.filter_map(|(account, on)| Some((on.governor.idle_since(now)?, account.clone()))).collect();
+    if idle.len() >= KEPT {
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        for (_, account) in idle.drain(..=idle.len() - KEPT) {
+            governors.remove(&account);
+        }
     }
 }
 
@@ -192,19 +224,17 @@ impl<T: Waiter> Permit<T> {
     /// Graph throttled. Returns when the credential's pause ends.
     #[must_use]
     pub fn throttled(&self, retry_after: Option<Duration>) -> Timestamp {
-        let until = {
-            let mut governors = self.pacing.lock();
-            let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
-            let seed = Seed(&self.account.0);
-            governor.throttled(retry_after, &self.pacing.inner.backoff, seed, clock::now())
-        };
-        self.pacing.start_timer(&self.account);
-        until
+        let mut governors = self.pacing.lock();
+        let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
+        let seed = Seed(&self.account.0);
+        governor.throttled(self.start, retry_after, &self.pacing.inner.backoff, seed, clock::now())
     }
 
-    /// Graph answered without throttling.
-    pub fn answered(&self) {
-        self.pacing.governed(&mut self.pacing.lock(), &self.account).governor.answered();
+    /// Graph answered without throttling, after that time. `near_limit`: it says that a limit is near.
+    pub fn answered(&self, took: Duration, near_limit: bool) {
+        let mut governors = self.pacing.lock();
+        let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
+        governor.answered(self.start, took, near_limit, clock::now());
     }
 }
 

@@ -163,8 +163,9 @@ impl Shared {
         let about = self.about(&arrived);
         let number = self.keep(&arrived, &about);
         let mut line = Line { request_log: self.request_log, arrived: &arrived, status: None };
-        let answer = self.answer(&arrived, &about, &ids, number).await;
-        if let Ok(response) = &answer {
+        let mut answer = self.answer(&arrived, &about, &ids, number).await;
+        if let Ok(response) = &mut answer {
+            self.tell_share(response, about.scope.as_deref());
             self.pause_if_told(response, about.scope.as_deref());
             line.status = Some(response.status().as_u16());
         }
@@ -301,6 +302,12 @@ impl Shared {
         }
         throttle.enter(scope)?;
         Ok(Some(Seat { shared: self, scope }))
+    }
+
+    fn tell_share(&self, response: &mut Response<Body>, scope: Option<&str>) {
+        if let Some(share) = scope.and_then(|scope| lock(&self.throttle).share_to_tell(scope)) {
+            answer::put(response, "x-ms-throttle-limit-percentage", &format!("{share:.2}"));
+        }
     }
 
     fn pause_if_told(&self, response: &Response<Body>, scope: Option<&str>) {

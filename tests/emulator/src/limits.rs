@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use crate::settings::Limits;
 
+/// From this share of a limit on Microsoft says how much of it is used.
+const TOLD_FROM: f64 = 0.8;
+
 /// Why a request is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -80,6 +83,14 @@ impl Throttle {
         account.in_flight += 1;
         self.max_in_flight = self.max_in_flight.max(account.in_flight);
         Ok(())
+    }
+
+    /// How much of its window an application has used, if that is to be told.
+    pub(crate) fn share_to_tell(&self, scope: &str) -> Option<f64> {
+        let limit = Some(self.limits.requests_per_window).filter(|limit| *limit > 0 && self.limits.tells_share)?;
+        let account = self.accounts.get(scope)?;
+        let share = f64::from(account.in_window) / f64::from(limit);
+        (share >= TOLD_FROM && Instant::now() < account.window_started + self.limits.window).then_some(share)
     }
 
     pub(crate) fn leave(&mut self, scope: &str) {

@@ -153,6 +153,9 @@ pub struct Limits {
     /// The `Retry-After` of a full window, in whole seconds; 10 by default, as in Microsoft's sample.
     #[serde(rename = "retryAfterSeconds", with = "seconds")]
     pub retry_after: Duration,
+    /// Whether answers say with `x-ms-throttle-limit-percentage` how much of the window is used, from 0.8 of it on, as
+    /// Microsoft documents; true by default.
+    pub tells_share: bool,
     /// A request that arrives so soon after the throttling answer was on its way already and is not
     /// counted as an early return (it is throttled all the same); 250 ms by default.
     #[serde(rename = "graceMilliseconds", with = "milliseconds")]
@@ -166,6 +169,7 @@ impl Default for Limits {
             requests_per_window: 0,
             window: Duration::from_secs(600),
             retry_after: Duration::from_secs(10),
+            tells_share: true,
             grace: Duration::from_millis(250),
         }
     }

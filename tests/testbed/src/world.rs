@@ -133,10 +133,12 @@ impl World {
     }
 
     /// How a world is to differ from the ordinary one. Its operator is an impatient one: back-off from 100 ms to one
-    /// second, stalled objects and credentials looked at again within a second.
+    /// second, stalled objects and credentials looked at again within a second. It has at most four requests in flight.
     #[must_use]
     pub fn builder() -> Builder {
         let config = Config {
+            // As many as the emulated Graph lets be in flight by default: what a test is about is not how that is learned.
+            max_in_flight: 4,
             retry_base: Duration::from_millis(100),
             retry_cap: Duration::from_secs(1),
             stalled_recheck: Duration::from_secs(1),

@@ -89,3 +89,20 @@ async fn the_token_endpoint_remembers_its_retry_after_apart_from_graph() {
     assert_eq!(verdict(world.delete(JANE)).await.0, 200, "Graph knows nothing of it");
     assert_eq!(world.emulator.count(&Matcher::of(Operation::Token)), 2);
 }
+
+#[tokio::test]
+async fn answers_say_how_much_of_a_window_is_used_when_little_is_left_and_can_be_told_not_to() {
+    let told = |answer: &reqwest::Response| {
+        answer.headers().get("x-ms-throttle-limit-percentage").map(|share| share.to_str().expect("text").to_owned())
+    };
+    for tells_share in [true, false] {
+        let world = World::new().await;
+        world.emulator.set_limits(Limits { requests_per_window: 5, tells_share, ..Limits::off() });
+        let mut shares = Vec::new();
+        for _ in 0..5 {
+            shares.push(told(&world.delete(JANE).send().await.expect("an answer")));
+        }
+        let expected = [None, None, None, Some("0.80"), Some("1.00")].map(|share| share.filter(|_| tells_share));
+        assert_eq!(shares.iter().map(Option::as_deref).collect::<Vec<_>>(), expected, "told: {tells_share}");
+    }
+}
