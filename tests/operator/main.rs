@@ -13,6 +13,7 @@
 //! | `check.rs` | `check`: what it says of a credential |
 //! | `login.rs` | a user's sign-in, from the code to the Secret |
 //! | `rubbish.rs`, `outages.rs` | input and servers that are not what they should be |
+//! | `chaos.rs` | all of that at once, by a seed |
 //!
 //! `picture.rs` is what all of them compare; `given.rs` is what they start from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
@@ -23,6 +24,7 @@ mod picture;
 
 mod answers;
 mod careful;
+mod chaos;
 mod check;
 mod confirming;
 mod discreet;

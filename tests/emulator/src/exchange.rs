@@ -137,16 +137,19 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Logs a request when it is over, also one whose client hung up.
+/// Notes that a request is over, also one whose client hung up, and logs it.
 struct Line<'a> {
-    request_log: RequestLog,
+    shared: &'a Shared,
+    number: u64,
     arrived: &'a Arrived,
     status: Option<u16>,
 }
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        if self.request_log == RequestLog::Stderr {
+        lock(&self.shared.log).note(self.number, |request| request.ended = Some(Timestamp::now()));
+        self.shared.changed.notify_waiters();
+        if self.shared.request_log == RequestLog::Stderr {
             let Arrived { listener, method, .. } = self.arrived;
             let path = self.arrived.path_and_query();
             let status = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
@@ -162,11 +165,11 @@ impl Shared {
         let ids = Ids::new(arrived.headers.get("client-request-id"));
         let about = self.about(&arrived);
         let number = self.keep(&arrived, &about);
-        let mut line = Line { request_log: self.request_log, arrived: &arrived, status: None };
+        let mut line = Line { shared: self, number, arrived: &arrived, status: None };
         let mut answer = self.answer(&arrived, &about, &ids, number).await;
         if let Ok(response) = &mut answer {
             self.tell_share(response, about.scope.as_deref());
-            self.pause_if_told(response, about.scope.as_deref());
+            self.pause_if_told(response, about.scope.as_deref(), number);
             line.status = Some(response.status().as_u16());
         }
         self.note(number, line.status, None);
@@ -180,7 +183,10 @@ impl Shared {
         };
         let _seat = match self.let_in(about) {
             Ok(seat) => seat,
-            Err(refusal) => return Ok(throttled(&refusal, arrived.listener, ids, spelling)),
+            Err(refusal) => {
+                self.note_early(number, &refusal);
+                return Ok(throttled(&refusal, arrived.listener, ids, spelling));
+            }
         };
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -279,6 +285,9 @@ impl Shared {
             body_length: arrived.body.len(),
             status: None,
             fault: None,
+            ended: None,
+            retry_after: None,
+            early: None,
             names: about.names.clone(),
         });
         drop(log);
@@ -310,10 +319,17 @@ impl Shared {
         }
     }
 
-    fn pause_if_told(&self, response: &Response<Body>, scope: Option<&str>) {
+    fn note_early(&self, number: u64, refusal: &Refusal) {
+        if let Refusal::Paused { told, in_good_faith: false, .. } = refusal {
+            lock(&self.log).note(number, |request| request.early = Some(*told));
+        }
+    }
+
+    fn pause_if_told(&self, response: &Response<Body>, scope: Option<&str>, number: u64) {
         let throttling = matches!(response.status().as_u16(), 429 | 503);
         if let (true, Some(scope), Some(span)) = (throttling, scope, answer::retry_after(response)) {
             lock(&self.throttle).pause(scope, span);
+            lock(&self.log).note(number, |request| request.retry_after = Some(span.as_secs_f64()));
         }
     }
 }
@@ -324,7 +340,9 @@ fn throttled(refusal: &Refusal, listener: Listener, ids: &Ids, spelling: InnerEr
             let message = "Application is over its MailboxConcurrency limit.";
             (GraphError::new(429, "ApplicationThrottled", message), None)
         }
-        Refusal::Window(left) => (GraphError::new(429, "TooManyRequests", "Too many requests."), Some(*left)),
+        Refusal::Window(left) | Refusal::Paused { left, .. } => {
+            (GraphError::new(429, "TooManyRequests", "Too many requests."), Some(*left))
+        }
     };
     // Rounded up: who waits exactly as long as told must not be early.
     let wait = wait.map(|left| left.as_secs() + u64::from(left.subsec_nanos() > 0));

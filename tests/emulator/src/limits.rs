@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::settings::Limits;
@@ -17,6 +18,8 @@ pub(crate) enum Refusal {
     InFlight,
     /// Come back after so long.
     Window(Duration),
+    /// Was told so before, then, and came back too early; who was on the way already came in good faith.
+    Paused { left: Duration, told: Timestamp, in_good_faith: bool },
 }
 
 /// What is known of one application (at Graph) or client (at sign-in).
@@ -32,6 +35,8 @@ struct Account {
 #[derive(Debug)]
 struct Pause {
     told: Instant,
+    /// The same on the clock of the record.
+    told_at: Timestamp,
     until: Instant,
 }
 
@@ -54,10 +59,9 @@ impl Throttle {
         let Some(left) = pause.left(now) else {
             return Ok(());
         };
-        if now > pause.told + self.limits.grace {
-            self.early_returns += 1;
-        }
-        Err(Refusal::Window(left))
+        let in_good_faith = now <= pause.told + self.limits.grace;
+        self.early_returns += u64::from(!in_good_faith);
+        Err(Refusal::Paused { left, told: pause.told_at, in_good_faith })
     }
 
     /// Lets a request in and counts it as in flight, or says why not. Whoever is let in must [`leave`](Self::leave).
@@ -139,7 +143,7 @@ impl Account {
         };
         let left = self.pause.as_ref().and_then(|pause| pause.left(now));
         if left.is_none_or(|left| left < span) {
-            self.pause = Some(Pause { told: now, until });
+            self.pause = Some(Pause { told: now, told_at: Timestamp::now(), until });
         }
     }
 }

@@ -58,6 +58,13 @@ pub struct Recorded {
     pub status: Option<u16>,
     /// The kind of the fault that it met.
     pub fault: Option<String>,
+    /// When its answer's head was ready, or its connection was gone; `None` while it is under way.
+    pub ended: Option<Timestamp>,
+    /// How long the answer asked its application to stay away.
+    #[serde(rename = "retryAfterSeconds")]
+    pub retry_after: Option<f64>,
+    /// Of a request that came before a `Retry-After` had passed, `Limits::grace` aside: when that had been told.
+    pub early: Option<Timestamp>,
     /// Every name of whom it is about, in lower case.
     #[serde(skip)]
     pub(crate) names: Vec<String>,
@@ -117,12 +124,17 @@ impl Log {
 
     /// Notes what became of a request, unless it was cleared in the meantime.
     pub(crate) fn answered(&mut self, number: u64, status: Option<u16>, fault: Option<&str>) {
-        let Ok(index) = self.requests.binary_search_by_key(&number, |request| request.number) else {
-            return;
-        };
-        let request = &mut self.requests[index];
-        request.status = status.or(request.status);
-        request.fault = fault.map(str::to_owned).or(request.fault.take());
+        self.note(number, |request| {
+            request.status = status.or(request.status);
+            request.fault = fault.map(str::to_owned).or(request.fault.take());
+        });
+    }
+
+    /// Notes something about a request, unless it was cleared in the meantime.
+    pub(crate) fn note(&mut self, number: u64, note: impl FnOnce(&mut Recorded)) {
+        if let Ok(index) = self.requests.binary_search_by_key(&number, |request| request.number) {
+            note(&mut self.requests[index]);
+        }
     }
 
     pub(crate) fn requests(&self) -> &[Recorded] {

@@ -1,8 +1,10 @@
 //! The API server's audit log: who asked for what, and what came of it.
 
-use std::fs;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,6 +35,10 @@ pub struct AuditEntry {
     pub code: u16,
     /// What was written: of `photoremovals/status` only.
     pub request: Option<Value>,
+    /// When the API server had the request.
+    pub received: Timestamp,
+    /// When it had answered; what was written was stored before.
+    pub answered: Timestamp,
 }
 
 /// An event as the log has it.
@@ -52,6 +58,8 @@ struct Event {
     #[serde(default)]
     response_status: Status,
     request_object: Option<Value>,
+    request_received_timestamp: Timestamp,
+    stage_timestamp: Timestamp,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,21 +98,30 @@ impl From<Event> for AuditEntry {
             uri: event.request_uri,
             code: event.response_status.code,
             request: event.request_object,
+            received: event.request_received_timestamp,
+            answered: event.stage_timestamp,
         }
     }
 }
 
-/// Reads the log; a last line that is still being written is left for the next time.
-pub(crate) fn read(log: &Path) -> Result<Vec<AuditEntry>> {
+/// Reads the log from that byte on, and says where to go on the next time; a last line that is still being written is
+/// left for then.
+pub(crate) fn read(log: &Path, from: u64) -> Result<(Vec<AuditEntry>, u64)> {
     let failed = || format!("The audit log {} could not be read", log.display());
-    let text = fs::read_to_string(log).context(failed)?;
+    let mut file = File::open(log).context(failed)?;
+    file.seek(SeekFrom::Start(from)).context(failed)?;
+    let mut log = Vec::new();
+    file.read_to_end(&mut log).context(failed)?;
     let mut entries = Vec::new();
-    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+    let mut next = from;
+    for line in log.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        next += line.len() as u64;
+        let said = || String::from_utf8_lossy(line);
         let event: Event =
-            serde_json::from_str(line).map_err(|error| Error::new(format!("{}: {error} in {line}", failed())))?;
+            serde_json::from_slice(line).map_err(|error| Error::new(format!("{}: {error} in {}", failed(), said())))?;
         if event.stage == "ResponseComplete" {
             entries.push(event.into());
         }
     }
-    Ok(entries)
+    Ok((entries, next))
 }

@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::{Context, Error, Result, chain};
@@ -52,6 +53,8 @@ pub enum Fault {
     Drop,
     /// The API server does what was asked, then the connection closes without an answer.
     DropAfterCommit,
+    /// The API server does what was asked, and its answer is so late.
+    Delay(Duration),
 }
 
 /// Which requests a fault is for: all, unless narrowed.
@@ -157,6 +160,7 @@ pub struct ApiFaults {
     address: SocketAddr,
     kubeconfig: PathBuf,
     state: Arc<Mutex<State>>,
+    cut: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -171,8 +175,9 @@ impl ApiFaults {
         let file = kubeconfig::fresh(folder);
         kubeconfig::write(&file, &format!("http://{address}"), None, &Identity::None)?;
         let state = Arc::new(Mutex::new(State::default()));
-        let task = tokio::spawn(accept(listener, upstream, Arc::clone(&state)));
-        Ok(Self { address, kubeconfig: file, state, task })
+        let cut = Arc::new(Notify::new());
+        let task = tokio::spawn(accept(listener, upstream, Arc::clone(&state), Arc::clone(&cut)));
+        Ok(Self { address, kubeconfig: file, state, cut, task })
     }
 
     /// The proxy's address, such as `http://127.0.0.1:34567`.
@@ -205,6 +210,11 @@ impl ApiFaults {
         injected
     }
 
+    /// Breaks every connection now, in the middle of whatever it carries: the watches, and calls that are under way.
+    pub fn cut(&self) {
+        self.cut.notify_waiters();
+    }
+
     /// Ends all faults.
     pub fn clear(&self) {
         lock(&self.state).rules.clear();
@@ -235,16 +245,19 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, upstream: Client, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, upstream: Client, state: Arc<Mutex<State>>, cut: Arc<Notify>) {
     // Dropped with this task: no connection outlives the proxy.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (upstream, state) = (upstream.clone(), Arc::clone(&state));
+        let (upstream, state, cut) = (upstream.clone(), Arc::clone(&state), Arc::clone(&cut));
         connections.spawn(async move {
             let service = service_fn(|request| answer(request, &upstream, &state));
             let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // An error is how a connection ends here, on either side's wish.
-            drop(connection.await);
+            tokio::select! {
+                // An error is how a connection ends here, on either side's wish.
+                ended = connection => drop(ended),
+                () = cut.notified() => {}
+            }
         });
         while connections.try_join_next().is_some() {}
     }
@@ -267,6 +280,11 @@ async fn answer(request: Request<Incoming>, upstream: &Client, state: &Mutex<Sta
         Some(Fault::DropAfterCommit) => {
             forward(request, upstream).await;
             dropped()
+        }
+        Some(Fault::Delay(delay)) => {
+            let answer = forward(request, upstream).await;
+            tokio::time::sleep(delay).await;
+            Ok(answer)
         }
     }
 }

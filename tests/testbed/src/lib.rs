@@ -4,6 +4,7 @@
 //! - [`ApiFaults`] stands between a client and a plane and makes the API server fail in chosen ways.
 //! - [`InspectingProxy`] lets programs find the emulator under Microsoft's own host names.
 //! - [`World`] puts the operator, Microsoft's side and a plane together.
+//! - [`chaos`] storms against the operator, by a seed, and judges what comes of it.
 //! - [`chart`] renders the Helm chart.
 //! - [`eventually`] waits for a condition; nothing here or in the tests sleeps and hopes.
 //!
@@ -17,6 +18,7 @@
 mod assets;
 mod audit;
 mod certificates;
+pub mod chaos;
 pub mod chart;
 mod error;
 mod faults;

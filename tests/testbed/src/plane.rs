@@ -1,7 +1,8 @@
 //! A control plane: etcd and kube-apiserver, started, stopped and paused; how it is used is in `access`, what it can run
-//! beside them in `controllers`.
+//! beside them in `controllers`, how its history is taken away in `compaction`.
 
 mod access;
+mod compaction;
 mod controllers;
 
 use std::fs;
@@ -65,6 +66,7 @@ pub struct ControlPlane {
     programs: PathBuf,
     kubernetes: String,
     port: u16,
+    etcd_port: u16,
     apiserver_arguments: Vec<String>,
 }
 
@@ -108,6 +110,7 @@ impl ControlPlane {
             programs: programs.to_path_buf(),
             kubernetes: options.kubernetes.clone(),
             port,
+            etcd_port,
             apiserver_arguments,
             supervisor,
         })

@@ -33,6 +33,7 @@ use crate::world::running::Running;
 pub use access::{LEASE, LEASE_RULES, OPERATOR_RULES, Rule};
 pub use look::SOON;
 pub use objects::SecretData;
+pub(crate) use running::{ask, free_address, signal};
 
 /// The Secret that every removal uses unless its manifest says otherwise.
 pub const SECRET: &str = "graph";

@@ -121,7 +121,16 @@ impl ControlPlane {
     ///
     /// The log cannot be read.
     pub fn audit(&self) -> Result<Vec<AuditEntry>> {
-        audit::read(&self.folder().join(flags::AUDIT_LOG))
+        self.audit_from(0).map(|(entries, _)| entries)
+    }
+
+    /// As [`Self::audit`], from that byte of the log on; says where to go on the next time.
+    ///
+    /// # Errors
+    ///
+    /// As its.
+    pub fn audit_from(&self, from: u64) -> Result<(Vec<AuditEntry>, u64)> {
+        audit::read(&self.folder().join(flags::AUDIT_LOG), from)
     }
 
     /// Makes a namespace whose name begins with `prefix` and is unique.

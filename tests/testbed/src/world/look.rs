@@ -116,7 +116,12 @@ impl World {
     ///
     /// The audit log cannot be read.
     pub fn audit(&self) -> Result<Vec<AuditEntry>> {
-        let operator = format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace());
+        let operator = self.account();
         Ok(self.plane.audit()?.into_iter().filter(|entry| entry.user == operator).collect())
+    }
+
+    /// The operator's name at the API server.
+    pub(crate) fn account(&self) -> String {
+        format!("system:serviceaccount:{}:{ACCOUNT}", self.namespace())
     }
 }

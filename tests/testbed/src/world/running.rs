@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use photo_removal_operator::cli::{Config, LogFormat};
@@ -80,24 +80,38 @@ impl World {
         Ok(Running { http, kind: Kind::Library { shutdown, task: tokio::spawn(running) } })
     }
 
-    async fn run_program(&self, program: &PathBuf, number: usize) -> Result<Running> {
+    async fn run_program(&self, program: &Path, number: usize) -> Result<Running> {
         let failed = || format!("{} could not be started", program.display());
         let http = free_address().await.context(failed)?;
-        let log = self.log_file(number);
-        let output = File::options().create(true).append(true).open(&log).context(failed)?;
-        let child = Command::new(program)
+        let way_in = self.way_in(number);
+        let mut command = self.command(program, http, &pod(number), &way_in, &self.log_file(number))?;
+        Ok(Running { http, kind: Kind::Process { child: command.spawn().context(failed)? } })
+    }
+
+    /// The program as it is started for this world: `http` is where it serves, `pod` what it calls itself, `way_in` its
+    /// kubeconfig, and what it says goes behind what the log holds.
+    pub(crate) fn command(
+        &self,
+        program: &Path,
+        http: SocketAddr,
+        pod: &str,
+        way_in: &Path,
+        log: &Path,
+    ) -> Result<Command> {
+        let failed = || format!("{} could not be opened", log.display());
+        let output = File::options().create(true).append(true).open(log).context(failed)?;
+        let mut command = Command::new(program);
+        command
             .args(arguments(&self.config, http))
-            .env("KUBECONFIG", self.way_in(number))
-            .env("POD_NAME", pod(number))
+            .env("KUBECONFIG", way_in)
+            .env("POD_NAME", pod)
             .env("NO_PROXY", "127.0.0.1")
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(output.try_clone().context(failed)?)
             .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .context(failed)?;
-        Ok(Running { http, kind: Kind::Process { child } })
+            .kill_on_drop(true);
+        Ok(command)
     }
 
     /// The kubeconfig that a replica uses. Where there is a proxy, replica 0 goes through it, and the others past it.
@@ -229,16 +243,7 @@ impl World {
     pub async fn ask_replica(&self, number: usize, path: &str) -> Result<(u16, String)> {
         let address = self.replicas.lock().await.get(&number).map(|running| running.http);
         let address = address.ok_or_else(|| Error::new("The operator does not run."))?;
-        let failed = || format!("The operator's {path} could not be read");
-        let mut stream = TcpStream::connect(address).await.context(failed)?;
-        let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.context(failed)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.context(failed)?;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.ok_or_else(|| Error::new(format!("{}: {head}", failed())))?;
-        Ok((status, body.to_owned()))
+        ask(address, path).await
     }
 
     /// The operator's metrics as text.
@@ -268,6 +273,20 @@ pub(super) fn settle(config: &mut Config, namespaces: &[String], watching: Watch
     if watching == Watching::Own {
         config.namespaces = namespaces.to_vec();
     }
+}
+
+/// Asks an operator that serves there: status and body.
+pub(crate) async fn ask(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    let failed = || format!("The operator's {path} could not be read");
+    let mut stream = TcpStream::connect(address).await.context(failed)?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.context(failed)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.context(failed)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or_else(|| Error::new(format!("{}: {head}", failed())))?;
+    Ok((status, body.to_owned()))
 }
 
 /// The flags that say the same as the configuration.
@@ -308,7 +327,7 @@ fn pod(number: usize) -> String {
     format!("operator-{number}")
 }
 
-async fn signal(child: &Child, name: &str) -> Result<()> {
+pub(crate) async fn signal(child: &Child, name: &str) -> Result<()> {
     let id = child.id().ok_or_else(|| Error::new("The operator has ended already."))?;
     let sent = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await;
     match sent.context(|| "The program kill could not be run".to_owned())? {
@@ -318,6 +337,6 @@ async fn signal(child: &Child, name: &str) -> Result<()> {
 }
 
 /// An address that nobody listens on now.
-async fn free_address() -> std::io::Result<SocketAddr> {
+pub(crate) async fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0").await?.local_addr()
 }

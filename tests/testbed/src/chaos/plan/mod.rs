@@ -1,0 +1,240 @@
+//! The plan of a storm: what is done in which order. Pure: the same seed makes the same plan; what happens in between is
+//! up to the machine.
+
+mod draw;
+mod trouble;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::faults;
+
+pub(super) use draw::draw;
+
+/// How patient a storm is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    /// Nothing in it waits for more than a few seconds: for `cargo test`.
+    Brief,
+    /// Hanging servers and pauses of up to a minute, too.
+    Patient,
+}
+
+/// Who owns the photo that an object names, and what Microsoft's side makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    /// A user that the object names by its object id.
+    UserById,
+    UserWithoutPhoto,
+    UnknownUser,
+    OnPremises,
+    Group,
+    GroupWithoutPhoto,
+    UnknownGroup,
+    /// A group that applications may not touch.
+    DelegatedGroup,
+}
+
+/// The owner of a photo.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) kind: Kind,
+    /// The object id.
+    pub(super) id: String,
+    /// The principal name; of a group its id.
+    pub(super) name: String,
+}
+
+/// Where a credential lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) namespace: usize,
+    pub(super) secret: &'static str,
+    /// Which of the two applications it signs in.
+    pub(super) app: usize,
+}
+
+/// Two namespaces, two applications; the first is signed in by three Secrets, which share its pace. The last Secret never
+/// comes to be.
+pub(super) const PLACES: [Place; 5] = [
+    Place { namespace: 0, secret: "graph", app: 0 },
+    Place { namespace: 1, secret: "graph", app: 0 },
+    Place { namespace: 0, secret: "second", app: 0 },
+    Place { namespace: 1, secret: "other", app: 1 },
+    Place { namespace: 1, secret: "never", app: 1 },
+];
+
+/// The place whose Secret never comes to be.
+pub(super) const NEVER: usize = 4;
+
+/// What an object asks for beside its owner. Times count from the moment at which it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) suspend: bool,
+    pub(super) dry_run: bool,
+    pub(super) not_before: Option<Duration>,
+    /// Zero: it has passed already.
+    pub(super) not_after: Option<Duration>,
+    pub(super) backoff_limit: Option<i32>,
+    /// In seconds.
+    pub(super) ttl: Option<i64>,
+}
+
+/// A change of an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Suspend(bool),
+    DryRun(bool),
+    /// In so long, or, absent, no more.
+    NotBefore(Option<Duration>),
+    NotAfter(Option<Duration>),
+    /// The annotation gets this value.
+    Retry(u64),
+}
+
+/// A change of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tampering {
+    /// The Secret holds a client secret that Entra does not know.
+    Break,
+    /// The Secret lacks a key.
+    Garble,
+    Delete,
+    Mend,
+    /// The application gets another client secret, the old one ends, and the Secret holds the new one a moment later.
+    Rotate,
+}
+
+/// One thing that is done.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Create {
+        object: usize,
+        owner: usize,
+        place: usize,
+        wish: Wish,
+    },
+    Edit {
+        object: usize,
+        change: Change,
+    },
+    Delete {
+        object: usize,
+    },
+    /// Deletes and makes it again under the same name, with the same spec.
+    Recreate {
+        object: usize,
+    },
+    /// Something is wrong with Graph or Entra.
+    Microsoft {
+        label: String,
+        fault: Box<emulator::Fault>,
+    },
+    ExpireTokens,
+    Tamper {
+        place: usize,
+        how: Tampering,
+    },
+    /// Something is wrong with the API server.
+    Api {
+        label: String,
+        matcher: faults::Matcher,
+        fault: faults::Fault,
+    },
+    /// Every connection to the API server breaks.
+    Cut,
+    Compact,
+    StopApi,
+    StartApi,
+    PauseApi,
+    ResumeApi,
+    /// `kill -9`.
+    Kill {
+        replica: usize,
+    },
+    Terminate {
+        replica: usize,
+    },
+    Start {
+        replica: usize,
+    },
+}
+
+/// An action and the wait before it.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) after: Duration,
+    pub(super) action: Action,
+}
+
+/// Everything that is done, and to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) owners: Vec<Owner>,
+    pub(super) steps: Vec<Step>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{}ms {}", self.after.as_millis(), self.action)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { object, owner, place, wish } => {
+                let Place { namespace, secret, .. } = PLACES[*place];
+                write!(f, "create o{object} owner {owner} in {namespace} by {secret}{wish}")
+            }
+            Self::Edit { object, change } => write!(f, "edit o{object} {change:?}"),
+            Self::Delete { object } => write!(f, "delete o{object}"),
+            Self::Recreate { object } => write!(f, "recreate o{object}"),
+            Self::Microsoft { label, .. } => write!(f, "microsoft {label}"),
+            Self::Tamper { place, how } => {
+                write!(f, "secret {}/{} {how:?}", PLACES[*place].namespace, PLACES[*place].secret)
+            }
+            Self::Api { label, .. } => write!(f, "api {label}"),
+            Self::Kill { replica } => write!(f, "kill -9 {replica}"),
+            Self::Terminate { replica } => write!(f, "terminate {replica}"),
+            Self::Start { replica } => write!(f, "start {replica}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |wait: &Option<Duration>| wait.map(|wait| wait.as_secs().to_string());
+        let parts = [
+            ("suspended", self.suspend.then(String::new)),
+            ("dry", self.dry_run.then(String::new)),
+            ("notBefore+", seconds(&self.not_before)),
+            ("notAfter+", seconds(&self.not_after)),
+            ("limit", self.backoff_limit.map(|limit| limit.to_string())),
+            ("ttl", self.ttl.map(|ttl| ttl.to_string())),
+        ];
+        parts.iter().try_for_each(|(name, value)| match value {
+            Some(value) => write!(f, " {name}{value}"),
+            None => Ok(()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Temper, draw};
+
+    fn text(seed: u64, temper: Temper) -> Vec<String> {
+        draw(seed, 200, 2, temper).steps.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_seed_makes_the_same_plan_again() {
+        for temper in [Temper::Brief, Temper::Patient] {
+            assert_eq!(text(1, temper), text(1, temper));
+            assert_ne!(text(1, temper), text(2, temper));
+        }
+    }
+}
