@@ -20,7 +20,7 @@ pub struct Round {
     pub api_faults: usize,
     /// Processes of the operator that were ended.
     pub endings: usize,
-    /// Requests that came early for want of a memory, which a process that ended had.
+    /// Requests that came early, and were excused.
     pub forgotten: usize,
     /// Resident memory of the operator at the end, in KiB, where the system tells it.
     pub resident: Option<u64>,
@@ -41,7 +41,7 @@ impl fmt::Display for Round {
         write!(
             f,
             "seed {seed}: {steps} steps, {objects} objects, {deletes} DELETEs, {faults} faults of Microsoft's side, \
-             {api_faults} of the API server, {endings} ends of the operator, {forgotten} pauses lost with one"
+             {api_faults} of the API server, {endings} ends of the operator, {forgotten} excused early returns"
         )?;
         if let Some(resident) = self.resident {
             write!(f, ", {} MiB", resident / 1024)?;

@@ -33,6 +33,7 @@ impl Stage {
             self.person(owner);
         }
         self.ledger.owners = owners.to_vec();
+        self.ledger.clients = self.apps.clients();
     }
 
     fn person(&self, owner: &Owner) {

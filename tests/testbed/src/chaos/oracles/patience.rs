@@ -1,13 +1,18 @@
 //! Nobody comes back before a `Retry-After` has passed.
 
 use emulator::{Listener, Recorded};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, Reason};
 
 use super::super::evidence::Evidence;
+use super::super::plan::{NEVER, PLACES};
 
-/// A request that came early, `Limits::grace` for those that were under way aside, is an offence unless a process ended
-/// between the throttled answer and the request, and the pause was lost with it: it had not been recorded before in the
-/// status of an object that was still there when the successor began. Pauses of the sign-in are never recorded.
+/// A request that came early, `Limits::grace` for those that were under way aside, is an offence, with these exceptions:
+///
+/// - A process ended between the throttled answer and the request, and no object told of the pause: what was stored of
+///   those of the application that were still there when the request came says nothing of it.
+/// - Pauses of the sign-in are stored nowhere, so the end of a process excuses every one of them; and each Secret keeps
+///   its own, so those of an application that several Secrets sign in are not judged.
 pub(in super::super) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
     let early = evidence.requests.iter().filter_map(|request| request.early.map(|told| (request, told)));
     let offences = early.filter_map(|(request, told)| {
@@ -19,41 +24,36 @@ pub(in super::super) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
 }
 
 fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Option<String> {
-    let endings = evidence.ledger.endings.iter();
-    let ended = endings.filter(|ending| ending.span.done >= told && ending.span.began <= request.time);
-    let Some(ended) = ended.map(|ending| ending.span.began).max() else {
+    let app = evidence.ledger.clients.iter().position(|client| request.client_id.as_ref() == Some(client))?;
+    let is_shared = PLACES[..NEVER].iter().filter(|place| place.app == app).count() > 1;
+    if request.listener == Listener::SignIn && is_shared {
+        return None;
+    }
+    let endings = evidence.ledger.endings.iter().map(|ending| ending.span);
+    let ended = endings.filter(|ended| ended.done >= told && ended.began <= request.time);
+    let Some(ended) = ended.map(|ended| ended.began).max() else {
         return Some("no process had ended in between".to_owned());
     };
     if request.listener == Listener::SignIn {
         return None;
     }
-    let recorded = tellers(evidence, request, told).find_map(|teller| {
-        let id = teller.header("client-request-id");
-        evidence.writes.iter().find(|write| {
-            let last = write.status.last_attempt.as_ref().and_then(|last| last.client_request_id.as_deref());
-            let is_there = evidence
-                .ledger
-                .lives
-                .iter()
-                .any(|life| life.uid == write.uid && life.gone.is_none_or(|gone| gone.done > request.time));
-            // What the object says now: an answer that came later took the pause's place.
-            let overwritten = evidence.writes.iter().any(|later| {
-                later.uid == write.uid && later.span.began > write.span.done && later.span.done < request.time
-            });
-            last == Some(id) && write.span.done < ended && is_there && !overwritten
-        })
+    let of_the_app = evidence.ledger.lives.iter().filter(|life| PLACES[life.place].app == app);
+    let there = of_the_app.filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
+    let told_of = there.into_iter().find_map(|life| {
+        let writes = evidence.writes.iter().filter(|write| write.uid == life.uid && write.span.done < ended);
+        let until = pause(&writes.max_by_key(|write| write.span.done)?.status)?;
+        (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
     });
-    recorded.map(|write| format!("a process had ended, but {} told of the pause since {}", write.uid, write.span.done))
+    told_of
 }
 
-/// The requests of the same application whose answers asked for the pause.
-fn tellers<'a>(evidence: &'a Evidence<'_>, early: &'a Recorded, told: Timestamp) -> impl Iterator<Item = &'a Recorded> {
-    evidence.requests.iter().filter(move |request| {
-        let until = request.ended.zip(request.retry_after).map(|(ended, wait)| {
-            ended.saturating_add(std::time::Duration::from_secs_f64(wait)).unwrap_or(Timestamp::MAX)
-        });
-        let same = request.client_id == early.client_id && request.listener == early.listener;
-        let before = request.ended.is_some_and(|ended| ended <= early.time && ended >= told);
-        same && before && until.is_some_and(|until| until > early.time)
-    })
+/// Until when an object says that its application is to stay away.
+fn pause(status: &PhotoRemovalStatus) -> Option<Timestamp> {
+    if status.outcome.is_some_and(Outcome::is_real) {
+        return None;
+    }
+    let waiting = status.next_attempt_time.filter(|_| status.reason() == Some(Reason::Throttled));
+    let last = status.last_attempt.as_ref().filter(|last| matches!(last.http_status, Some(429 | 503)));
+    let asked = last.and_then(|last| last.time.checked_add(SignedDuration::from_secs(last.retry_after_seconds?)).ok());
+    waiting.max(asked)
 }

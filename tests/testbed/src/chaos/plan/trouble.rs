@@ -11,17 +11,15 @@ use super::{Action, Kind, Owner, Temper};
 use crate::faults;
 
 /// Those of the catalogue that make a client wait for more than a few seconds.
-const LONG: [&str; 6] = [
-    "429 Retry-After 315",
-    "429 Retry-After 100000",
+const LONG: [&str; 4] = [
     "429 activityLimitReached with codes inside",
     "entra 429 with Retry-After 60",
     "entra 429 without Retry-After",
     "huge error body",
 ];
 
-/// Pauses of hours: nothing ends in a storm that has one.
-const TOO_LONG: [&str; 2] = ["429 Retry-After 315", "429 Retry-After 100000"];
+/// Pauses of many minutes: no storm waits for their end.
+const TOO_LONG: [&str; 3] = ["429 Retry-After 315", "429 Retry-After 100000", "entra AADSTS50196 loop detected"];
 
 /// Something is wrong with Graph.
 pub(super) fn graph(chance: &mut Chance, owners: &[Owner], temper: Temper) -> Option<Action> {

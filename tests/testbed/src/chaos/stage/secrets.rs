@@ -36,6 +36,10 @@ impl Apps {
         apps
     }
 
+    pub(super) fn clients(&self) -> Vec<String> {
+        self.all.iter().map(|app| app.client.clone()).collect()
+    }
+
     /// Tells Entra.
     fn publish(&self, world: &World, app: usize) {
         let Application { client, secret } = &self.all[app];
