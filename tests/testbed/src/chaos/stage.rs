@@ -61,6 +61,10 @@ impl Stage {
             Action::Delete { object } => self.delete(*object).await?,
             Action::Recreate { object } => self.recreate(*object).await?,
             Action::Microsoft { fault, .. } => self.world.emulator().add_fault((**fault).clone()),
+            Action::SignIn { app, fault, .. } => {
+                let fault = (**fault).clone().about(&self.ledger.clients[*app]);
+                self.world.emulator().add_fault(fault);
+            }
             Action::ExpireTokens => self.world.emulator().expire_tokens(),
             Action::Tamper { place, how } => self.tamper(*place, *how).await?,
             Action::Api { matcher, fault, .. } => drop(self.world.api().inject(matcher.clone(), *fault)),

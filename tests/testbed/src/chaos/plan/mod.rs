@@ -68,6 +68,9 @@ pub(super) const PLACES: [Place; 5] = [
 /// The place whose Secret never comes to be.
 pub(super) const NEVER: usize = 4;
 
+/// The application that one Secret alone signs in.
+pub(super) const ALONE: usize = 1;
+
 /// What an object asks for beside its owner. Times count from the moment at which it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wish {
@@ -126,9 +129,15 @@ pub(super) enum Action {
     Recreate {
         object: usize,
     },
-    /// Something is wrong with Graph or Entra.
+    /// Something is wrong with Graph.
     Microsoft {
         label: String,
+        fault: Box<emulator::Fault>,
+    },
+    /// Something is wrong with Entra, for one application.
+    SignIn {
+        label: String,
+        app: usize,
         fault: Box<emulator::Fault>,
     },
     ExpireTokens,
@@ -191,7 +200,7 @@ impl fmt::Display for Action {
             Self::Edit { object, change } => write!(f, "edit o{object} {change:?}"),
             Self::Delete { object } => write!(f, "delete o{object}"),
             Self::Recreate { object } => write!(f, "recreate o{object}"),
-            Self::Microsoft { label, .. } => write!(f, "microsoft {label}"),
+            Self::Microsoft { label, .. } | Self::SignIn { label, .. } => write!(f, "microsoft {label}"),
             Self::Tamper { place, how } => {
                 write!(f, "secret {}/{} {how:?}", PLACES[*place].namespace, PLACES[*place].secret)
             }
