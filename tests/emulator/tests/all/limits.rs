@@ -105,4 +105,19 @@ async fn answers_say_how_much_of_a_window_is_used_when_little_is_left_and_can_be
         let expected = [None, None, None, Some("0.80"), Some("1.00")].map(|share| share.filter(|_| tells_share));
         assert_eq!(shares.iter().map(Option::as_deref).collect::<Vec<_>>(), expected, "told: {tells_share}");
     }
+
+async fn the_record_tells_who_was_told_to_stay_away_and_who_came_early() {
+    let world = World::new().await;
+    world.emulator.set_limits(Limits { grace: Duration::ZERO, ..Limits::default() });
+    let throttled = FaultKind::throttled(Some(RetryAfter::seconds(60)));
+    world.emulator.add_fault(Fault::on(Operation::Delete, throttled).times(1));
+    for _ in 0..2 {
+        assert_eq!(verdict(world.delete(JANE)).await.0, 429);
+    }
+    let requests = world.emulator.requests();
+    let deletes: Vec<_> = requests.iter().filter(|request| request.operation == Operation::Delete).collect();
+    let [told, early] = deletes[..] else { panic!("two DELETEs, not {deletes:?}") };
+    assert_eq!((told.retry_after, told.early), (Some(60.0), None));
+    assert!(told.ended.is_some_and(|ended| ended >= told.time), "{told:?}");
+    assert!(early.early.is_some_and(|since| since >= told.time && since <= early.time), "{early:?}");
 }

@@ -31,6 +31,8 @@ pub(super) struct Evidence<'a> {
     /// What the operator asked of the API server, in the order of the answers.
     pub(super) audit: &'a [AuditEntry],
     pub(super) writes: Vec<Write>,
+    /// Statuses that may have been stored: the API server gave up on the answer.
+    pub(super) unclear: Vec<Write>,
     pub(super) reads: Vec<Read>,
 }
 
@@ -38,8 +40,10 @@ impl<'a> Evidence<'a> {
     pub(super) fn new(ledger: &'a Ledger, requests: &'a [Recorded], audit: &'a [AuditEntry]) -> Self {
         let done = |entry: &&AuditEntry| (200..300).contains(&entry.code) && entry.resource == "photoremovals";
         let writes = audit.iter().filter(done).filter_map(write).collect();
+        let unclear = audit.iter().filter(|entry| entry.code >= 500 && entry.resource == "photoremovals");
+        let unclear = unclear.filter_map(write).collect();
         let reads = audit.iter().filter(done).filter(|entry| entry.verb == "get").map(read).collect();
-        Self { ledger, requests, audit, writes, reads }
+        Self { ledger, requests, audit, writes, unclear, reads }
     }
 
     /// Every DELETE and the number of its owner.

@@ -120,3 +120,26 @@ async fn the_proxy_acts_as_the_identity_it_was_given() -> Outcome {
     assert_eq!(logged.await?.namespace, namespace);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_late_answer_tells_what_was_done_and_a_cut_breaks_what_is_under_way() -> Outcome {
+    let plane = shared().await?;
+    let faults = plane.faults().await?;
+    let maps = map(plane, &faults).await?;
+    let late = Duration::from_millis(300);
+    faults.inject(Matcher::any().method(Method::PATCH).times(1), Fault::Delay(late));
+    let began = tokio::time::Instant::now();
+    maps.patch("map", &PatchParams::default(), &label()).await?;
+    assert!(began.elapsed() >= late, "the answer came after {:?}", began.elapsed());
+    let hanging = faults.inject(Matcher::any().method(Method::GET).times(1), Fault::Hang);
+    let cut = async {
+        eventually("a call is under way", SOON, || async { (hanging.hits() > 0).then_some(()) }).await?;
+        faults.cut();
+        Ok::<(), testbed::Error>(())
+    };
+    let (hung, cut) = tokio::join!(maps.get("map"), cut);
+    cut?;
+    assert!(hung.is_err(), "the connection was cut: {hung:?}");
+    maps.get("map").await?;
+    Ok(())
+}

@@ -202,3 +202,18 @@ fn runs(pid: &str) -> bool {
     let state = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     state.is_ok_and(|state| !state.is_empty() && !state.starts_with('Z'))
 }
+
+#[tokio::test]
+async fn a_watch_from_before_a_compaction_is_told_so_after_a_restart() -> Outcome {
+    let plane = ControlPlane::start(Options::default()).await?;
+    let old = plane.kubectl(&["get", "namespaces", "--output=jsonpath={.metadata.resourceVersion}"]).await?.ok()?;
+    plane.namespace("later").await?;
+    plane.compact().await?;
+    plane.compact().await?;
+    plane.stop_apiserver();
+    plane.start_apiserver().await?;
+    let path = format!("/api/v1/namespaces?watch=true&resourceVersion={}&timeoutSeconds=1", old.trim());
+    let answer = plane.kubectl(&["get", "--raw", &path]).await?;
+    assert!(format!("{answer:?}").contains("410") || format!("{answer:?}").contains("too old"), "{answer:?}");
+    Ok(())
+}

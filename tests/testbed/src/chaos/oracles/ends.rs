@@ -1,5 +1,7 @@
 //! Every object ends as its scenario says.
 
+use std::time::Duration;
+
 use emulator::{Emulator, Target};
 use jiff::Timestamp;
 use photo_removal_operator::api::{Outcome, PhotoRemoval, PhotoRemovalStatus, Reason};
@@ -7,6 +9,9 @@ use photo_removal_operator::api::{Outcome, PhotoRemoval, PhotoRemovalStatus, Rea
 use super::super::evidence::Evidence;
 use super::super::ledger::{Ledger, Life};
 use super::super::plan::{Kind, NEVER, Owner};
+
+/// A beginning that lies so far ahead does not come within a storm.
+const FAR: Duration = Duration::from_secs(60 * 60);
 
 /// What is not yet as it must be in the end, of all objects; empty when the storm has been got over.
 pub(in super::super) fn open(ledger: &Ledger, found: &[PhotoRemoval], now: Timestamp) -> Vec<String> {
@@ -51,12 +56,18 @@ fn wrong(
         let left = asked.ttl.map(|_| "it should be deleted".to_owned());
         return left.or_else(|| is(reason).err());
     }
+    // What a dry run found stands, suspended or not.
+    if asked.dry_run && matches!(status.outcome, Some(Outcome::WouldRemove | Outcome::NothingToRemove)) {
+        return rehearsed(&ledger.owners[life.owner], life, status).err();
+    }
     let should = if asked.suspend {
         is(Reason::Suspended)
     } else if asked.not_after.is_some_and(|end| end <= now) {
         is(Reason::Expired)
-    } else if asked.not_before.is_some_and(|begin| begin > now) {
+    } else if asked.not_before.is_some_and(|begin| begin > now.saturating_add(FAR).unwrap_or(Timestamp::MAX)) {
         is(Reason::Scheduled)
+    } else if asked.not_before.is_some_and(|begin| begin > now) {
+        Err("its time should have come".to_owned())
     } else if life.place == NEVER {
         is(Reason::CredentialNotFound)
     } else if asked.dry_run {
@@ -72,10 +83,12 @@ fn gave_up(life: &Life, status: &PhotoRemovalStatus) -> bool {
 }
 
 fn rehearsed(owner: &Owner, life: &Life, status: &PhotoRemovalStatus) -> Result<(), String> {
-    use Reason::{NothingToRemove, TargetNotFound, TargetNotSupported, WouldRemove};
+    use Reason::{NothingToRemove, PermissionDenied, TargetNotFound, TargetNotSupported, WouldRemove};
     let fits: &[Reason] = match owner.kind {
         Kind::UnknownUser | Kind::UnknownGroup => &[TargetNotFound, NothingToRemove],
         Kind::OnPremises => &[TargetNotSupported],
+        // Neither may the photo be asked for.
+        Kind::DelegatedGroup => &[PermissionDenied],
         _ => &[WouldRemove, NothingToRemove],
     };
     let is = status.reason().is_some_and(|reason| fits.contains(&reason)) || gave_up(life, status);

@@ -4,7 +4,7 @@ use emulator::{Listener, Recorded};
 use jiff::{SignedDuration, Timestamp};
 use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, Reason};
 
-use super::super::evidence::Evidence;
+use super::super::evidence::{Evidence, Write};
 use super::super::plan::{NEVER, PLACES};
 
 /// A request that came early, `Limits::grace` for those that were under way aside, is an offence, with these exceptions:
@@ -41,7 +41,12 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
     let there = of_the_app.filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
     let told_of = there.into_iter().find_map(|life| {
         let writes = evidence.writes.iter().filter(|write| write.uid == life.uid && write.span.done < ended);
-        let until = pause(&writes.max_by_key(|write| write.span.done)?.status)?;
+        let last = writes.max_by_key(|write| write.span.done)?;
+        let unclear = |write: &Write| write.uid == life.uid && write.span.done > last.span.done;
+        if evidence.unclear.iter().any(unclear) {
+            return None;
+        }
+        let until = pause(&last.status)?;
         (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
     });
     told_of
