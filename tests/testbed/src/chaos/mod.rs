@@ -39,7 +39,7 @@ use crate::World;
 use crate::error::Result;
 use crate::plane::{ControlPlane, Options};
 
-pub use plan::Temper;
+pub use plan::{Endings, Temper};
 pub use report::Round;
 
 /// A part of every principal name, which nothing but `spec.target` may show.
@@ -56,6 +56,8 @@ pub struct Settings {
     pub steps: usize,
     /// How long a single thing may take.
     pub temper: Temper,
+    /// Whether its processes are ended.
+    pub endings: Endings,
 }
 
 /// A world to storm in, round by round.
@@ -66,6 +68,8 @@ pub struct Chaos {
     audited: u64,
     /// How many calls had met a fault of the API server when the round began.
     met: usize,
+    /// What the one process took after each round, in KiB, where it is never ended.
+    memory: Vec<u64>,
 }
 
 impl Chaos {
@@ -86,6 +90,6 @@ impl Chaos {
         let replicas = Replicas::new(settings.program.clone(), settings.replicas);
         let apps = Apps::register(&world);
         let stage = Stage { world, replicas, ledger: Ledger::default(), apps, round: 0 };
-        Ok(Self { settings, stage, audited: 0, met: 0 })
+        Ok(Self { settings, stage, audited: 0, met: 0, memory: Vec::new() })
     }
 }

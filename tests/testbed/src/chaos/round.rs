@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep};
 use super::evidence::Evidence;
 use super::ledger::Ledger;
 use super::oracles::discretion::Place;
-use super::oracles::{budget, discretion, ends, justified, patience, single};
-use super::plan::{self, Plan, Temper};
+use super::oracles::{budget, discretion, ends, justified, memory, patience, single};
+use super::plan::{self, Endings, Plan, Temper};
 use super::replicas::Replicas;
-use super::{Chaos, PERSON, Round};
+use super::{Chaos, PERSON, Round, Settings};
 use crate::AuditEntry;
 use crate::error::{Context, Error, Result};
 use crate::wait::eventually;
@@ -31,7 +31,8 @@ impl Chaos {
     ///
     /// The harness itself cannot go on; what the operator does wrong is in [`Round::offences`].
     pub async fn round(&mut self, seed: u64) -> Result<Round> {
-        let plan = plan::draw(seed, self.settings.steps, self.settings.replicas, self.settings.temper);
+        let Settings { steps, replicas, temper, endings, .. } = self.settings;
+        let plan = plan::draw(seed, steps, replicas, temper, endings);
         let mut round = Round { seed, steps: plan.steps.len(), ..Round::default() };
         self.stage.round += 1;
         self.stage.ledger = Ledger::default();
@@ -153,6 +154,8 @@ impl Chaos {
         round.api_faults = met - self.met;
         round.endings = evidence.ledger.endings.len();
         round.resident = self.stage.replicas.resident();
+        self.memory.extend(round.resident.filter(|_| self.settings.endings == Endings::Never));
+        round.offences.extend(memory::judge(&self.memory));
         round.offences.extend(impatient);
         round.offences.extend(ends::judge(&evidence, self.stage.world.emulator()));
         round.offences.extend(justified::judge(&evidence));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Parser;
-use testbed::chaos::{Chaos, Settings, Temper};
+use testbed::chaos::{Chaos, Endings, Settings, Temper};
 
 /// Faults of every kind against the operator, by a seed that repeats them
 #[derive(Parser)]
@@ -34,6 +34,9 @@ struct Flags {
     /// Nothing that makes anybody wait for more than a few seconds, as in cargo test
     #[arg(long)]
     brief: bool,
+    /// Processes are never ended: one lives through all rounds, and must not grow
+    #[arg(long)]
+    undying: bool,
     /// Goes on after a round in which something did not hold
     #[arg(long)]
     keep_going: bool,
@@ -59,7 +62,9 @@ async fn storm(flags: &Flags) -> Result<usize> {
     eprintln!("building the operator, unless that is done ...");
     let program = program::build().await?;
     let temper = if flags.brief { Temper::Brief } else { Temper::Patient };
-    let mut chaos = Chaos::start(Settings { program, replicas: flags.replicas, steps: flags.steps, temper }).await?;
+    let endings = if flags.undying { Endings::Never } else { Endings::Drawn };
+    let Flags { replicas, steps, .. } = *flags;
+    let mut chaos = Chaos::start(Settings { program, replicas, steps, temper, endings }).await?;
     let end = Instant::now() + Duration::from_secs(flags.seconds);
     let mut offences = 0;
     for number in 0.. {

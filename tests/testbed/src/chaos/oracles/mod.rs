@@ -7,11 +7,13 @@
 //! | `single.rs` | never two DELETEs for one target are under way at a time |
 //! | `patience.rs` | no request of an application comes before a `Retry-After` has passed |
 //! | `budget.rs` | attempts are counted as they were made; calls are few |
+//! | `memory.rs` | a process that lives through many rounds does not grow |
 //! | `discretion.rs` | no secret, token or name gets out; nothing is forbidden; nothing panics |
 
 pub(super) mod budget;
 pub(super) mod discretion;
 pub(super) mod ends;
 pub(super) mod justified;
+pub(super) mod memory;
 pub(super) mod patience;
 pub(super) mod single;

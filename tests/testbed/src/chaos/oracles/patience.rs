@@ -39,7 +39,7 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
     }
     let of_the_app = evidence.ledger.lives.iter().filter(|life| PLACES[life.place].app == app);
     let there = of_the_app.filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
-    let told_of = there.into_iter().find_map(|life| {
+    there.into_iter().find_map(|life| {
         let writes = evidence.writes.iter().filter(|write| write.uid == life.uid && write.span.done < ended);
         let last = writes.max_by_key(|write| write.span.done)?;
         let unclear = |write: &Write| write.uid == life.uid && write.span.done > last.span.done;
@@ -48,8 +48,7 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
         }
         let until = pause(&last.status)?;
         (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
-    });
-    told_of
+    })
 }
 
 /// Until when an object says that its application is to stay away.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::chance::Chance;
-use super::{Action, Change, Kind, NEVER, Owner, PLACES, Plan, Step, Tampering, Temper, Wish, trouble};
+use super::{Action, Change, Endings, Kind, NEVER, Owner, PLACES, Plan, Step, Tampering, Temper, Wish, trouble};
 
 /// Longer than any storm.
 const NEVER_COMES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -23,6 +23,7 @@ enum Api {
 struct Draw {
     chance: Chance,
     temper: Temper,
+    endings: Endings,
     owners: Vec<Owner>,
     /// Whether each object is there.
     objects: Vec<bool>,
@@ -33,10 +34,11 @@ struct Draw {
 }
 
 /// The plan of that seed, of so many steps, for so many replicas of the operator.
-pub(crate) fn draw(seed: u64, steps: usize, replicas: usize, temper: Temper) -> Plan {
+pub(crate) fn draw(seed: u64, steps: usize, replicas: usize, temper: Temper, endings: Endings) -> Plan {
     let mut draw = Draw {
         chance: Chance::new(seed),
         temper,
+        endings,
         owners: Vec::new(),
         objects: Vec::new(),
         replicas: vec![true; replicas.max(1)],
@@ -100,6 +102,9 @@ impl Draw {
     }
 
     fn end_a_replica(&mut self) -> Option<Action> {
+        if self.endings == Endings::Never {
+            return None;
+        }
         let running: Vec<usize> = (0..self.replicas.len()).filter(|replica| self.replicas[*replica]).collect();
         let replica = *self.chance.pick(&running)?;
         self.replicas[replica] = false;

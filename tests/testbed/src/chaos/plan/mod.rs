@@ -20,6 +20,15 @@ pub enum Temper {
     Patient,
 }
 
+/// Whether the operator's processes are ended in a storm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endings {
+    /// As the seed draws it.
+    Drawn,
+    /// Never: one process lives through all rounds, and its memory is watched.
+    Never,
+}
+
 /// Who owns the photo that an object names, and what Microsoft's side makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -233,10 +242,10 @@ impl fmt::Display for Wish {
 
 #[cfg(test)]
 mod tests {
-    use super::{Temper, draw};
+    use super::{Endings, Temper, draw};
 
     fn text(seed: u64, temper: Temper) -> Vec<String> {
-        draw(seed, 200, 2, temper).steps.iter().map(ToString::to_string).collect()
+        draw(seed, 200, 2, temper, Endings::Drawn).steps.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -245,5 +254,13 @@ mod tests {
             assert_eq!(text(1, temper), text(1, temper));
             assert_ne!(text(1, temper), text(2, temper));
         }
+    }
+
+    #[test]
+    fn nobody_ends_a_process_that_is_to_live() {
+        let plan = draw(1, 500, 2, Temper::Patient, Endings::Never);
+        let ends =
+            |step: &&super::Step| matches!(step.action, super::Action::Kill { .. } | super::Action::Terminate { .. });
+        assert_eq!(plan.steps.iter().filter(ends).count(), 0);
     }
 }
