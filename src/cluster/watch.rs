@@ -74,12 +74,20 @@ pub fn watch(
     let (store, writer) = reflector::store();
     let events = kube_watcher(scope.api(client), scope.config()).backoff(Pause::default()).modify(slim).reflect(writer);
     let (name, cache) = (scope.name().to_owned(), store.clone());
-    let mut first = true;
+    let mut listing = Listing { first: true, before: Vec::new() };
     let stream = events
-        .map(move |event| handed_on(event, &name, &cache, &health, &hooks, &mut first))
+        .map(move |event| handed_on(event, &name, &cache, &health, &hooks, &mut listing))
         .flatten()
         .map(Ok::<_, watcher::Error>);
     (store, stream)
+}
+
+/// Where a watch is with its lists.
+struct Listing {
+    /// None is done yet.
+    first: bool,
+    /// What there was when the present one began: what is missing at its end was deleted unseen.
+    before: Vec<ObjectRef>,
 }
 
 fn handed_on(
@@ -88,7 +96,7 @@ fn handed_on(
     cache: &Store<Stored>,
     health: &Health,
     hooks: &Hooks,
-    first: &mut bool,
+    listing: &mut Listing,
 ) -> BoxStream<'static, Stored> {
     match event {
         Ok(Event::Apply(object)) => stream::iter([object]).boxed(),
@@ -96,10 +104,16 @@ fn handed_on(
             (hooks.gone)(&ObjectRef::from_obj(&object));
             stream::empty().boxed()
         }
-        Ok(Event::Init | Event::InitApply(_)) => stream::empty().boxed(),
+        Ok(Event::Init) => {
+            listing.before = cache.state().iter().map(|object| ObjectRef::from_obj(object.as_ref())).collect();
+            stream::empty().boxed()
+        }
+        Ok(Event::InitApply(_)) => stream::empty().boxed(),
         Ok(Event::InitDone) => {
             health.list_done(watch);
-            let prepared = if std::mem::take(first) {
+            let before = std::mem::take(&mut listing.before);
+            before.iter().filter(|who| cache.get(who).is_none()).for_each(|who| (hooks.gone)(who));
+            let prepared = if std::mem::take(&mut listing.first) {
                 (hooks.first_list)(cache.clone())
             } else {
                 Box::pin(std::future::ready(()))

@@ -140,3 +140,32 @@ async fn graph_that_sends_nothing_is_given_up_and_holds_up_nobody_else() -> Outc
     assert_eq!((seen.attempts, seen.deletes), (2, 2), "attempts and DELETEs: {seen:?}");
     Ok(())
 }
+
+/// The watch is too old to go on, so it is begun anew with a list, in which the object is missing.
+#[tokio::test]
+async fn who_is_deleted_while_the_watch_is_broken_is_waited_for_no_more() -> Outcome {
+    let plane = ControlPlane::start(Options::default()).await?;
+    let world = World::builder().on(plane).faulty_api().start().await?;
+    let mut manifest = world.manifest("gone", USER);
+    manifest["spec"]["credentials"]["secretRef"]["name"] = "missing".into();
+    world.apply(&manifest).await?;
+    world.wait_for_reason("gone", Reason::CredentialNotFound).await?;
+    world.api().inject(Matcher::any().containing("watch=true"), testbed::Fault::Drop);
+    world.api().cut();
+    world.delete("gone").await?;
+    world.plane().compact().await?;
+    world.plane().stop_apiserver();
+    world.plane().start_apiserver().await?;
+    world.user("later@contoso.com");
+    world.remove("later", "later@contoso.com").await?;
+    world.api().clear();
+    removed_later(&world, "later").await?;
+    let looks = || world.api().seen().iter().filter(|seen| seen.path.contains("/secrets/missing")).count();
+    eventually("nobody looks for the Secret of an object that is gone", SOON, || async {
+        let before = looks();
+        tokio::time::sleep(crate::given::A_WHILE).await;
+        (looks() == before).then_some(())
+    })
+    .await?;
+    Ok(())
+}
