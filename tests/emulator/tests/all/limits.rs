@@ -105,7 +105,9 @@ async fn answers_say_how_much_of_a_window_is_used_when_little_is_left_and_can_be
         let expected = [None, None, None, Some("0.80"), Some("1.00")].map(|share| share.filter(|_| tells_share));
         assert_eq!(shares.iter().map(Option::as_deref).collect::<Vec<_>>(), expected, "told: {tells_share}");
     }
+}
 
+#[tokio::test]
 async fn the_record_tells_who_was_told_to_stay_away_and_who_came_early() {
     let world = World::new().await;
     world.emulator.set_limits(Limits { grace: Duration::ZERO, ..Limits::default() });
