@@ -42,7 +42,8 @@ async fn check(order: &Check) -> ExitCode {
     commands::check::check(order).await.tell(order.output)
 }
 
-#[tokio::main]
+/// Two threads, however many cores a node has: the work is waiting for answers, and each thread costs memory of its own.
+#[tokio::main(worker_threads = 2)]
 async fn run(config: Config) -> Result<()> {
     telemetry::start(config.log_format, &config.log_filter)?;
     let shutdown = CancellationToken::new();

@@ -207,4 +207,23 @@ mod tests {
         assert!(answer.map_or(true, |text| text.is_empty()));
         Ok(())
     }
+
+    #[tokio::test]
+    async fn no_more_connections_are_served_at_once_than_there_are_places() -> Outcome {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let mut bounded = Bounded::new(listener);
+        let mut clients = Vec::new();
+        let mut served = Vec::new();
+        for _ in 0..CONNECTIONS {
+            clients.push(TcpStream::connect(address).await?);
+            served.push(bounded.accept().await.0);
+        }
+        clients.push(TcpStream::connect(address).await?);
+        let mut next = Box::pin(bounded.accept());
+        assert!(futures::poll!(next.as_mut()).is_pending(), "a place too many");
+        served.pop();
+        next.await;
+        Ok(())
+    }
 }

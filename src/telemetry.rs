@@ -1,4 +1,7 @@
-//! Logs: one line per event on stderr, as text or as JSON, and never what travels on the wire.
+//! Logs: one line per event on stderr, as text or as JSON, of bounded length and number, and never what travels on the
+//! wire.
+
+mod sparing;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -13,8 +16,12 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use self::sparing::Sparing;
 use crate::cli::LogFormat;
 use crate::clock;
+
+/// The longest value of a JSON line, in bytes: what an API server or a library says may be of any length.
+const LONGEST_VALUE: usize = 4 * 1024;
 
 /// Where logging cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +40,7 @@ pub enum TelemetryError {
 ///
 /// See [`TelemetryError`].
 pub fn start(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(filter)?.and(filter_fn(may_be_logged));
+    let filter = EnvFilter::try_new(filter)?.and(filter_fn(may_be_logged)).and(Sparing::default());
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let layer = match format {
         LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
@@ -124,12 +131,21 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+        self.add(field, cut(value.to_owned()));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, format!("{value:?}"));
+        self.add(field, cut(format!("{value:?}")));
     }
+}
+
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(LONGEST_VALUE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
 }
 
 #[cfg(test)]
@@ -177,7 +193,8 @@ mod tests {
             .event_format(Json);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let _span = tracing::info_span!("reconcile", namespace = "offboarding", name = "jane").entered();
-            tracing::warn!(attempt = 2, "Throttled: \"wait\".");
+            let long = "\u{e4}".repeat(LONGEST_VALUE);
+            tracing::warn!(attempt = 2, long, "Throttled: \"wait\".");
         });
         let bytes = page.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let line: Map<String, Value> = serde_json::from_slice(&bytes)?;
@@ -191,6 +208,7 @@ mod tests {
             assert_eq!(line.get(key), Some(&value), "{key}");
         }
         assert!(line.contains_key("ts"));
+        assert_eq!(line.get("long").and_then(Value::as_str).map(str::len), Some(LONGEST_VALUE));
         Ok(())
     }
 }

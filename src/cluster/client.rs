@@ -10,6 +10,7 @@ use kube::client::{Body, ClientBuilder};
 use tokio::time::timeout;
 use tower::Service;
 use tower::layer::layer_fn;
+use tower::limit::ConcurrencyLimitLayer;
 
 use crate::health::{ALL_NAMESPACES, Health};
 use crate::metrics::Metrics;
@@ -21,6 +22,10 @@ pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long a whole call may take, its body included: [`HEAD_DEADLINE`] and time for a page of a list.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How many calls are under way at a time; further ones wait their turn. A watch is over, in this sense, with its head.
+/// Each costs a connection: without a bound, ten thousand objects that learn of one trouble would open a thousand.
+const CALLS_AT_ONCE: usize = 64;
 
 const USER_AGENT: &str = concat!("photo-removal-operator/", env!("CARGO_PKG_VERSION"));
 
@@ -38,7 +43,12 @@ pub fn client(mut config: kube::Config, metrics: Metrics, health: Health) -> Res
     config.default_retry = false;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
     let layer = layer_fn(move |inner| Attended { inner, metrics: metrics.clone(), health: health.clone() });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
+    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).with_layer(&turns()).build())
+}
+
+/// Outside of the deadlines, which begin when the turn has come.
+fn turns() -> ConcurrencyLimitLayer {
+    ConcurrencyLimitLayer::new(CALLS_AT_ONCE)
 }
 
 /// Runs a whole call, its body included, for at most [`CALL_DEADLINE`]. `what` says what for, as in "reading the Secret".
@@ -224,8 +234,8 @@ fn watch_of(method: &Method, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::{pending, ready};
-    use tower::{ServiceExt, service_fn};
+    use std::future::{pending, poll_fn, ready};
+    use tower::{Layer, ServiceExt, service_fn};
 
     const LIST: &str = "/apis/photoremoval.dev/v1alpha1/photoremovals?limit=500";
 
@@ -285,6 +295,19 @@ mod tests {
             assert_eq!(health.ready(), expected, "{path} {code}");
         }
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn no_more_calls_are_under_way_than_there_are_turns() {
+        let mut service = turns().layer(service_fn(|()| pending::<Result<(), BoxError>>()));
+        let mut under_way = Vec::new();
+        for _ in 0..CALLS_AT_ONCE {
+            assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_ready());
+            under_way.push(service.call(()));
+        }
+        assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_pending());
+        under_way.pop();
+        assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_ready());
     }
 
     #[test]

@@ -96,3 +96,19 @@ fn truncated(message: &str) -> String {
     }
     message[..end].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_no_longer_than_kubernetes_takes_and_breaks_between_letters() {
+        for (message, length) in [
+            ("a".repeat(9), 9),
+            ("a".repeat(5_000), NOTE_LIMIT),
+            (format!("a{}", "\u{e4}".repeat(5_000)), NOTE_LIMIT - 1),
+        ] {
+            assert_eq!(truncated(&message).len(), length);
+        }
+    }
+}

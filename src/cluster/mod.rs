@@ -7,6 +7,7 @@ mod lease;
 mod removals;
 mod secret;
 mod service_account;
+mod stored;
 mod watch;
 
 pub use client::CallError;
@@ -15,15 +16,10 @@ pub use lease::Leases;
 pub use removals::{Live, Removals, WriteError};
 pub use secret::{SecretContent, Write, apply_values, put_value, read_secret};
 pub use service_account::{ServiceAccountContent, read_service_account, request_token};
+pub use stored::{HEEDED, Stored};
 pub use watch::{Hooks, Scope, watch};
 
-use kube::core::DeserializeGuard;
 use kube::runtime::reflector;
-
-use crate::api::PhotoRemoval;
-
-/// A stored object, which need not fit the schema: one that an older schema let in must not stop the others.
-pub type Stored = DeserializeGuard<PhotoRemoval>;
 
 /// An object's namespace and name.
 pub type ObjectRef = reflector::ObjectRef<Stored>;

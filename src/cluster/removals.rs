@@ -4,11 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::within;
 use super::{CallError, ObjectRef};
-use crate::api::PhotoRemoval;
+use crate::api::{PhotoRemoval, PhotoRemovalSpec, PhotoRemovalStatus};
 
 /// Reads and writes `PhotoRemovals`.
 #[derive(Clone)]
@@ -116,10 +117,15 @@ impl Live {
     }
 
     fn of(found: DynamicObject) -> Self {
-        let meta = found.metadata.clone();
-        let status = found.data.get("status").cloned().unwrap_or(Value::Null);
-        let object = serde_json::to_value(found).and_then(serde_json::from_value::<PhotoRemoval>);
-        Self { meta, object: object.map_err(|_| status) }
+        let DynamicObject { metadata: mut meta, data, .. } = found;
+        // Most of an object, and used nowhere.
+        meta.managed_fields = None;
+        let spec = PhotoRemovalSpec::deserialize(&data["spec"]);
+        let object = match (spec, Option::<PhotoRemovalStatus>::deserialize(&data["status"])) {
+            (Ok(spec), Ok(status)) => Ok(PhotoRemoval { metadata: meta.clone(), spec, status }),
+            _ => Err(data["status"].clone()),
+        };
+        Self { meta, object }
     }
 
     /// Whether this is the object of that uid, and not one that was created after it under the same name.

@@ -9,7 +9,7 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as kube_watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 
 use super::client::why_watching_failed;
 use super::{ObjectRef, Stored};
@@ -72,7 +72,7 @@ pub fn watch(
     hooks: Hooks,
 ) -> (Store<Stored>, impl Stream<Item = Result<Stored, watcher::Error>> + Send + 'static) {
     let (store, writer) = reflector::store();
-    let events = kube_watcher(scope.api(client), scope.config()).backoff(Pause::default()).modify(slim).reflect(writer);
+    let events = kube_watcher(scope.api(client), scope.config()).backoff(Pause::default()).reflect(writer);
     let (name, cache) = (scope.name().to_owned(), store.clone());
     let mut listing = Listing { first: true, before: Vec::new() };
     let stream = events
@@ -113,12 +113,11 @@ fn handed_on(
             health.list_done(watch);
             let before = std::mem::take(&mut listing.before);
             before.iter().filter(|who| cache.get(who).is_none()).for_each(|who| (hooks.gone)(who));
-            let prepared = if std::mem::take(&mut listing.first) {
-                (hooks.first_list)(cache.clone())
-            } else {
-                Box::pin(std::future::ready(()))
-            };
-            let objects = stream::iter(cache.state()).map(|object| object.as_ref().clone());
+            let is_first = std::mem::take(&mut listing.first);
+            let prepared = if is_first { (hooks.first_list)(cache.clone()) } else { Box::pin(std::future::ready(())) };
+            // Later something may wait for an object that came to rest while the watch was broken.
+            let wants_a_look = move |object: &Arc<Stored>| !(is_first && object.is_at_rest());
+            let objects = stream::iter(cache.state().into_iter().filter(wants_a_look).map(|object| object.named()));
             stream::once(prepared).filter_map(|()| std::future::ready(None)).chain(objects).boxed()
         }
         Err(error) => {
@@ -133,12 +132,6 @@ fn handed_on(
             stream::empty().boxed()
         }
     }
-}
-
-/// Keeps only what is used: the managed fields are three quarters of an object.
-fn slim(object: &mut Stored) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
 /// The pause after a failed list or watch: doubling from half a second to five. Short at its longest, since a missing

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::standing;
-use crate::api::{Category, LastAttempt, Outcome, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
+use crate::api::{
+    Category, LastAttempt, Outcome, PhotoRemoval, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition,
+};
 
 /// One object, as it is seen.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,20 @@ impl<'a> Seen<'a> {
         // Never back to an older one than is recorded, by another replica perhaps.
         let recorded = self.status.observed_generation.unwrap_or_default();
         Self { generation: generation.max(recorded), retry, ..self }
+    }
+
+    /// The sight of an object. `retry`: see [`Seen::retry`].
+    #[must_use]
+    pub fn of(object: &'a PhotoRemoval, retry: Option<&'a str>) -> Self {
+        const UNTOUCHED: &PhotoRemovalStatus = &PhotoRemovalStatus::UNTOUCHED;
+        Self {
+            uid: object.metadata.uid.as_deref().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+            retry,
+            spec: &object.spec,
+            status: object.status.as_ref().unwrap_or(UNTOUCHED),
+        }
     }
 }
 

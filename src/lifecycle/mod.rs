@@ -12,11 +12,13 @@ mod backoff;
 mod decide;
 mod message;
 mod record;
+mod resting;
 mod standing;
 mod verdict;
 
 pub use backoff::{Backoff, Seed, fnv};
 pub use decide::{Purpose, Seen, Step, decide, throttled_until};
 pub use record::{Policy, record};
+pub use resting::rests;
 pub use standing::unreadable;
 pub use verdict::{Attempt, Brought, Obstacle, Trouble, Verdict};

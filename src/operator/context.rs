@@ -9,7 +9,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
-use crate::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
+use crate::api::{PhotoRemoval, Reason};
 use crate::cluster::{ObjectRef, Removals};
 use crate::graph::{Clouds, Graph};
 use crate::leadership::License;
@@ -155,19 +155,11 @@ impl Strikes {
 
 /// The heart's sight of an object. `retry`: see [`retry`].
 pub(super) fn seen<'a>(object: &'a PhotoRemoval, retry: Option<&'a str>) -> Seen<'a> {
-    const UNTOUCHED: &PhotoRemovalStatus = &PhotoRemovalStatus::UNTOUCHED;
-    Seen {
-        uid: object.metadata.uid.as_deref().unwrap_or_default(),
-        generation: object.metadata.generation.unwrap_or_default(),
-        deleting: object.metadata.deletion_timestamp.is_some(),
-        retry,
-        spec: &object.spec,
-        status: object.status.as_ref().unwrap_or(UNTOUCHED),
-    }
+    Seen::of(object, retry)
 }
 
 /// The annotations by which people and Flux ask for a try now; each new value asks once.
-const RETRY: [&str; 2] = ["photoremoval.dev/retry", "reconcile.fluxcd.io/requestedAt"];
+pub(super) const RETRY: [&str; 2] = ["photoremoval.dev/retry", "reconcile.fluxcd.io/requestedAt"];
 
 /// The longest value that is kept as it is, in bytes.
 const LONGEST_RETRY: usize = 64;

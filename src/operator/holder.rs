@@ -27,6 +27,10 @@ const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// shares the Secret.
 const REMEMBERED: usize = 32;
 
+/// Of how many Secrets it remembers what it wrote. Of one more it forgets another one, whose next change then counts as
+/// somebody else's and costs one more sign-in.
+const REMEMBERED_SECRETS: usize = 1_000;
+
 /// How many Secrets may be opened at a time. What opens a certificate may take a second by design, and whoever writes many
 /// of them must not keep the others waiting: each namespace has its turns at one of these, which it shares with few.
 const OPENERS: usize = 16;
@@ -39,7 +43,7 @@ pub(super) struct Holders {
 }
 
 /// A Secret, anywhere in the cluster.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct SecretName {
     namespace: String,
     name: String,
@@ -157,8 +161,10 @@ impl Holders {
     }
 
     fn remember(&self, source: &Source, of: &str, made: &str, replaced: SecretString) {
-        let mut written = self.lock();
-        let written = written.entry(SecretName::of(source)).or_default();
+        let mut all = self.lock();
+        let name = SecretName::of(source);
+        make_room(&mut all, &name);
+        let written = all.entry(name).or_default();
         if written.versions.back().is_none_or(|last| last != of) {
             *written = Written { versions: [of.to_owned()].into(), replaced: VecDeque::new() };
         }
@@ -227,6 +233,16 @@ impl Holders {
                 }
             },
         }
+    }
+}
+
+/// Forgets one, if there is no room for that one beside those that are there.
+fn make_room(all: &mut HashMap<SecretName, Written>, name: &SecretName) {
+    if all.len() < REMEMBERED_SECRETS || all.contains_key(name) {
+        return;
+    }
+    if let Some(other) = all.keys().next().cloned() {
+        all.remove(&other);
     }
 }
 
@@ -313,4 +329,22 @@ pub(super) fn not_kept(secret: &str, written: Option<Timestamp>, why: &str) -> S
 fn log(source: &Source, error: &CallError) {
     let (namespace, category, cause) = (&source.namespace, error.category(), error.to_string());
     tracing::warn!(namespace, category, cause, "a credential could not be dealt with; it is tried again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_secrets_are_remembered_than_there_is_room_for() {
+        let mut all = HashMap::new();
+        for number in 0..3 * REMEMBERED_SECRETS {
+            let name = SecretName { namespace: "offboarding".to_owned(), name: format!("graph-{number}") };
+            make_room(&mut all, &name);
+            all.insert(name.clone(), Written::default());
+            make_room(&mut all, &name);
+            assert!(all.contains_key(&name), "the one that was just written is kept");
+        }
+        assert_eq!(all.len(), REMEMBERED_SECRETS);
+    }
 }

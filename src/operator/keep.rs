@@ -26,7 +26,7 @@ const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(500);
 const LONGEST_SLEEP: Duration = Duration::from_secs(60 * 60);
 
 /// What Argo CD and Flux write on the objects that they keep in a cluster.
-const KEPT: [&str; 3] =
+pub(super) const KEPT: [&str; 3] =
     ["argocd.argoproj.io/tracking-id", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
 
 pub(super) const MADE_AGAIN: &str = "This PhotoRemoval is deleted after spec.ttlSecondsAfterFinished, and Argo CD or Flux, \

@@ -15,11 +15,15 @@ pub(super) fn snapshot(stores: &[Store<Stored>], pacing: &Pacing<ObjectRef>, now
     let mut counts = STATES.map(|state| (state, 0));
     let mut oldest: Option<Timestamp> = None;
     for object in stores.iter().flat_map(Store::state) {
-        let state = object.0.as_ref().map_or("Unreadable", state);
+        let state = match object.as_ref() {
+            Stored::Whole(object) => state(object),
+            Stored::AtRest(_) => "Ready",
+            Stored::Unfit(_) => "Unreadable",
+        };
         if let Some((_, count)) = counts.iter_mut().find(|(name, _)| *name == state) {
             *count += 1;
         }
-        if let ("Pending", Ok(object)) = (state, &object.0)
+        if let ("Pending", Stored::Whole(object)) = (state, object.as_ref())
             && let Some(created) = &object.metadata.creation_timestamp
         {
             oldest = Some(oldest.map_or(created.0, |oldest| oldest.min(created.0)));

@@ -70,9 +70,13 @@ async fn look(object: &Stored, who: &ObjectRef, context: &Context) -> Result<Act
     if let Some(kept) = context.outbox.take(who) {
         return Box::pin(keep_late(context, who, kept)).await;
     }
-    let object = match &object.0 {
-        Ok(object) => object,
-        Err(invalid) => return Box::pin(look_at_the_unreadable(who, &invalid.metadata, context)).await,
+    let object = match object {
+        Stored::Whole(object) => object,
+        Stored::AtRest(_) => {
+            context.forget(who);
+            return Ok(Action::await_change());
+        }
+        Stored::Unfit(meta) => return Box::pin(look_at_the_unreadable(who, meta, context)).await,
     };
     let retry = retry(&object.metadata);
     match decide(&seen(object, retry.as_deref()), clock::now()) {

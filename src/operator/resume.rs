@@ -50,7 +50,8 @@ pub(super) async fn resume(store: &Store<Stored>, credentials: &Credentials, pac
 fn pauses(store: &Store<Stored>, now: Timestamp) -> HashMap<Source, Timestamp> {
     let mut pauses = HashMap::new();
     for object in store.state() {
-        let Ok(object) = &object.0 else { continue };
+        // An object at rest keeps no pause.
+        let Stored::Whole(object) = object.as_ref() else { continue };
         let Some((removal, until)) = throttled_until(&seen(object, None), now) else { continue };
         let namespace = object.metadata.namespace.clone().unwrap_or_default();
         let (credential, cloud) = (removal.credential, removal.cloud);

@@ -8,9 +8,12 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::keep::MADE_AGAIN;
+use super::context::{Kept, Outbox, RETRY};
+use super::keep::{KEPT, MADE_AGAIN};
 use crate::api::{Category, PhotoRemovalStatus, Reason, condition};
+use crate::cluster::{HEEDED, ObjectRef};
 use crate::identity;
+use crate::lifecycle::{Brought, Trouble};
 
 const PAGE: &str = "docs/messages.md";
 
@@ -56,6 +59,26 @@ fn the_page_of_messages_is_what_the_code_says() {
     let found = std::fs::read_to_string(&file).unwrap_or_default();
     let other = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
     assert!(expected == found, "{PAGE} is old, from {other:?} on. Run `UPDATE=1 cargo test --lib messages`.");
+}
+
+#[test]
+fn the_cache_keeps_the_annotations_and_labels_that_are_read() {
+    let read: Vec<_> = RETRY.into_iter().chain(KEPT).collect();
+    assert_eq!(read, HEEDED);
+}
+
+#[test]
+fn what_is_kept_for_an_object_is_one_thing_and_goes_with_it() {
+    let (outbox, who) = (Outbox::default(), ObjectRef::new("leaver").within("offboarding"));
+    let brought = Brought::Trouble(Trouble { reason: Reason::CredentialInvalid, message: "Trouble.".to_owned() });
+    for uid in ["first", "second"] {
+        outbox.put(
+            who.clone(),
+            Kept { uid: uid.to_owned(), generation: 1, retry: None, before: None, brought: brought.clone() },
+        );
+    }
+    assert_eq!(outbox.take(&who).map(|kept| kept.uid).as_deref(), Some("second"));
+    assert!(outbox.any().is_none());
 }
 
 #[test]

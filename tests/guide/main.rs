@@ -4,6 +4,7 @@
 
 mod admission;
 mod at_hand;
+mod benchmark;
 mod chart;
 mod credentials;
 mod definition;

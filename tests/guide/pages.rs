@@ -9,7 +9,8 @@ use tokio::process::Command;
 use crate::Outcome;
 
 /// The pages of the documentation.
-const PAGES: [&str; 5] = ["README.md", "docs/credentials.md", "docs/evidence.md", "docs/gitops.md", "docs/messages.md"];
+const PAGES: [&str; 6] =
+    ["README.md", "docs/benchmark.md", "docs/credentials.md", "docs/evidence.md", "docs/gitops.md", "docs/messages.md"];
 
 /// One fenced block.
 pub(crate) struct Block {

@@ -19,7 +19,8 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     // Signing in needs to know where a cloud's Entra is and how long an answer asks to wait, and nothing else of Graph.
     ("identity", &["api", "lifecycle", "wire", "graph::Endpoints", "graph::is_private", "graph::retry_after"]),
     ("pacing", &["api", "lifecycle", "clock"]),
-    ("cluster", &["api", "health", "leadership", "metrics"]),
+    // What is kept in memory of an object depends on whether anything will ever be done for it.
+    ("cluster", &["api", "health", "leadership", "metrics", "lifecycle::Seen", "lifecycle::rests"]),
     ("serve", &["health", "metrics"]),
     ("cli", &["api", "leadership::Terms"]),
     ("telemetry", &["clock", "cli::LogFormat"]),

@@ -1,7 +1,7 @@
 //! Laws of `decide`.
 
 use jiff::SignedDuration;
-use photo_removal_operator::lifecycle::{Brought, Step, Verdict, throttled_until};
+use photo_removal_operator::lifecycle::{Brought, Step, Verdict, rests, throttled_until};
 use proptest::prelude::*;
 
 use crate::given::{Object, a_reached_object, a_time, a_while, an_attempt, any_object};
@@ -24,6 +24,31 @@ proptest! {
             || object.spec.parse().is_err();
         let step = object.decide(now);
         prop_assert!(!forbidden || !matches!(step, Step::Remove(_)), "{step:?} although it is forbidden");
+    }
+
+    /// Of an object at rest the cache keeps the name alone, so whoever looks at it can find out nothing else.
+    #[test]
+    fn an_object_at_rest_is_left_alone_whatever_the_time_and_whoever_asks(
+        object in prop_oneof![any_object(), a_reached_object()], now in a_time(), retry in any::<Option<String>>(),
+    ) {
+        if rests(&object.seen()) {
+            prop_assert_eq!(Object { retry, ..object.clone() }.decide(now), Step::Rest);
+            prop_assert!(throttled_until(&object.seen(), now).is_none());
+        }
+    }
+
+    #[test]
+    fn a_photo_that_was_removed_leaves_its_object_at_rest_unless_that_asks_for_more(
+        object in a_reached_object(), now in a_time(), attempt in an_attempt(),
+    ) {
+        let removed = object.record(&Brought::Answer(attempt, Verdict::Removed), now);
+        // Of one that had its outcome and was edited since, that is still to be written down.
+        let removed = match removed.decide(now) {
+            Step::Record(status) => removed.with(*status),
+            _ => removed,
+        };
+        let asks = removed.spec.recheck_interval.is_some() || removed.spec.ttl_seconds_after_finished.is_some();
+        prop_assert_eq!(rests(&removed.seen()), !asks, "{:?}", removed);
     }
 
     #[test]

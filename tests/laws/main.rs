@@ -9,6 +9,7 @@ mod given;
 mod answering;
 mod asking;
 mod backing_off;
+mod bounds;
 mod deciding;
 mod election;
 mod entra;

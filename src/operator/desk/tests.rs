@@ -102,6 +102,8 @@ fn a_desk_at_which_nobody_waits_stops_looking() {
     desk.read(missing(), &RHYTHM, at(0));
     desk.forget(&object("x"));
     assert!(matches!(desk.errand(at(1)), Errand::Close));
+    desk.served = false;
+    assert!(desk.is_idle(at(1)), "it is thrown away");
 }
 
 #[test]

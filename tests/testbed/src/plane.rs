@@ -128,6 +128,12 @@ impl ControlPlane {
         self.port
     }
 
+    /// etcd's address, such as `http://127.0.0.1:23457`: for whoever needs more objects than there is time to create.
+    #[must_use]
+    pub fn etcd_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_port)
+    }
+
     /// The issuer of `ServiceAccount` tokens.
     #[must_use]
     pub fn issuer(&self) -> &'static str {

@@ -1,21 +1,22 @@
 //! The control plane, Microsoft's side, and the objects on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use emulator::{App, Behaviour, Emulator, Limits, Options, State, Tenant, User};
 use futures::{StreamExt, TryStreamExt, stream};
+use kube::Client;
 use kube::api::{Api, PostParams};
-use kube::{Client, ResourceExt};
 use photo_removal_operator::api::{self, PhotoRemoval};
 use serde_json::json;
 use testbed::{ControlPlane, SOON, eventually};
 
-use crate::GRAPH_DELAY;
-
 pub(crate) const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub(crate) const CLIENT: &str = "aaaaaaaa-2222-4333-8444-555555555555";
-const CLIENT_SECRET: &str = "secret";
+/// Whose pauses are no concern of the first one's.
+pub(crate) const ANOTHER_CLIENT: &str = "bbbbbbbb-2222-4333-8444-555555555555";
+pub(crate) const CLIENT_SECRET: &str = "secret";
 
 /// Calls at once while objects are prepared.
 const AT_ONCE: usize = 16;
@@ -24,13 +25,14 @@ pub(crate) struct Field {
     pub(crate) plane: ControlPlane,
     pub(crate) emulator: Emulator,
     pub(crate) client: Client,
+    /// For what is not asked through kube.
+    pub(crate) http: reqwest::Client,
     /// The operator's.
     pub(crate) program: PathBuf,
 }
 
 impl Field {
-    pub(crate) async fn prepare(program: PathBuf) -> Result<Self> {
-        eprintln!("starting the control plane ...");
+    pub(crate) async fn prepare(program: &Path) -> Result<Self> {
         let plane = ControlPlane::start(testbed::Options::default()).await?;
         let emulator = Emulator::start(Options { state: state(), ..Options::default() }).await?;
         let client = plane.client().await?;
@@ -38,51 +40,55 @@ impl Field {
         plane.kubectl_with(&["apply", "--server-side", "-f", "-"], &crd).await?.ok()?;
         let served = || async { plane.kubectl(&["get", "photoremovals", "-A"]).await?.ok() };
         eventually("photoremovals are served", SOON, served).await?;
-        Ok(Self { plane, emulator, client, program })
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { plane, emulator, client, http, program: program.to_owned() })
+    }
+
+    /// Has Microsoft's side take so long for an answer.
+    pub(crate) fn delay(&self, latency: Duration) {
+        self.emulator.set_behaviour(Behaviour { latency, ..Behaviour::default() });
+    }
+
+    pub(crate) async fn kubernetes(&self) -> Result<String> {
+        Ok(self.client.apiserver_version().await?.git_version)
     }
 
     pub(crate) fn removals(&self, namespace: &str) -> Api<PhotoRemoval> {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// A namespace with so many removals, and a user with a photo for each.
-    pub(crate) async fn plant(&self, namespace: &str, number: usize) -> Result<()> {
-        self.plane.kubectl(&["create", "namespace", namespace]).await?.ok()?;
-        let removals = self.removals(namespace);
-        let plant = |index: usize| {
-            let (removals, object) = (removals.clone(), removal(namespace, index));
-            async move { removals.create(&PostParams::default(), &object?).await.context("A removal is refused") }
-        };
+    pub(crate) async fn namespace(&self, name: &str) -> Result<()> {
+        self.plane.kubectl(&["create", "namespace", name]).await?.ok()?;
+        Ok(())
+    }
+
+    /// Users with a photo, for so many removals.
+    pub(crate) fn people(&self, namespace: &str, number: usize) {
         for index in 0..number {
             self.emulator.put_user(User::new(user(namespace, index)).with_photo());
         }
-        stream::iter(0..number).map(plant).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
-        Ok(())
     }
 
-    /// Writes into every removal of the namespace the status that a finished one has.
-    pub(crate) async fn finish(&self, namespace: &str, number: usize) -> Result<()> {
-        let removals = self.removals(namespace);
-        let finish = |index: usize| {
-            let removals = removals.clone();
-            async move {
-                let mut object = removals.get(&name(index)).await?;
-                object.status = serde_json::from_value(finished()).ok();
-                removals.replace_status(&object.name_any(), &PostParams::default(), &object).await
-            }
-        };
-        let all = stream::iter(0..number).map(finish).buffer_unordered(AT_ONCE);
-        all.try_collect::<Vec<_>>().await.context("A status is refused")?;
-        Ok(())
+    /// One removal, created as anybody would.
+    pub(crate) async fn create(&self, namespace: &str, index: usize) -> Result<()> {
+        let object = removal(namespace, index)?;
+        let created = self.removals(namespace).create(&PostParams::default(), &object).await;
+        created.map(drop).context("A removal is refused")
+    }
+
+    /// A namespace with so many removals, and a user with a photo for each.
+    pub(crate) async fn plant(&self, namespace: &str, number: usize) -> Result<()> {
+        self.namespace(namespace).await?;
+        self.people(namespace, number);
+        let created = (0..number).map(|index| self.create(namespace, index));
+        stream::iter(created).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
     /// The credential of a namespace.
-    pub(crate) async fn sign(&self, namespace: &str) -> Result<()> {
+    pub(crate) async fn sign(&self, namespace: &str, client: &str) -> Result<()> {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "graph"},
-            "stringData": {
-                "AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "AZURE_CLIENT_SECRET": CLIENT_SECRET,
-            },
+            "stringData": {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": client, "AZURE_CLIENT_SECRET": CLIENT_SECRET},
         });
         self.plane.kubectl_with(&["apply", "-n", namespace, "-f", "-"], &secret.to_string()).await?.ok()?;
         Ok(())
@@ -90,10 +96,10 @@ impl Field {
 }
 
 fn state() -> State {
+    let app = |client| App::new(client, CLIENT_SECRET).in_tenant(TENANT);
     State {
         tenants: vec![Tenant::new(TENANT)],
-        apps: vec![App::new(CLIENT, CLIENT_SECRET).in_tenant(TENANT)],
-        behaviour: Behaviour { latency: GRAPH_DELAY, ..Behaviour::default() },
+        apps: vec![app(CLIENT), app(ANOTHER_CLIENT)],
         limits: Limits::off(),
         ..State::default()
     }

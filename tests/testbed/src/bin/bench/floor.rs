@@ -10,14 +10,13 @@ use photo_removal_operator::api::PhotoRemoval;
 use serde_json::{Value, json};
 
 use crate::WINDOW;
-use crate::field::{CLIENT, Field, TENANT, finished, name, user};
+use crate::field::{CLIENT, CLIENT_SECRET, Field, TENANT, finished, name, user};
 use crate::stopwatch::Stopwatch;
 
 /// Removals a second.
 pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result<f64> {
     field.plant(namespace, number).await?;
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let token = token(field, &http).await?;
+    let token = token(field).await?;
     let next = AtomicUsize::new(0);
     let stopwatch = Stopwatch::set(field, namespace).await?;
     let worker = || async {
@@ -26,7 +25,7 @@ pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result
             if index >= number {
                 return anyhow::Ok(());
             }
-            remove(field, &http, &token, namespace, index).await?;
+            remove(field, &token, namespace, index).await?;
         }
     };
     let (took, _) = try_join(stopwatch.time(number), try_join_all((0..WINDOW).map(|_| worker()))).await?;
@@ -34,12 +33,12 @@ pub(crate) async fn run(field: &Field, namespace: &str, number: usize) -> Result
     Ok(number as f64 / took.as_secs_f64())
 }
 
-async fn remove(field: &Field, http: &reqwest::Client, token: &str, namespace: &str, index: usize) -> Result<()> {
+async fn remove(field: &Field, token: &str, namespace: &str, index: usize) -> Result<()> {
     let removals = field.removals(namespace);
     let mut object = removals.get(&name(index)).await?;
     let mut url = field.emulator.graph_url();
     url.set_path(&format!("/v1.0/users/{}/photo/$value", user(namespace, index)));
-    let answer = http.delete(url).bearer_auth(token).send().await?;
+    let answer = field.http.delete(url).bearer_auth(token).send().await?;
     ensure!(answer.status().is_success(), "Microsoft's side answers {}", answer.status());
     object.status = Some(serde_json::from_value(finished())?);
     let object = removals.replace_status(&name(index), &PostParams::default(), &object).await?;
@@ -48,14 +47,18 @@ async fn remove(field: &Field, http: &reqwest::Client, token: &str, namespace: &
     Ok(())
 }
 
-async fn token(field: &Field, http: &reqwest::Client) -> Result<String> {
+async fn token(field: &Field) -> Result<String> {
     let mut url = field.emulator.sign_in_url();
     url.set_path(&format!("/{TENANT}/oauth2/v2.0/token"));
     let scope = format!("{}/.default", field.emulator.graph_url().as_str().trim_end_matches('/'));
-    let form =
-        [("client_id", CLIENT), ("client_secret", "secret"), ("grant_type", "client_credentials"), ("scope", &scope)];
+    let form = [
+        ("client_id", CLIENT),
+        ("client_secret", CLIENT_SECRET),
+        ("grant_type", "client_credentials"),
+        ("scope", &scope),
+    ];
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = http.post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
+    let request = field.http.post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
     let answer: Value = serde_json::from_slice(&request.send().await?.bytes().await?)?;
     answer["access_token"].as_str().map(str::to_owned).context("There is no token in the answer")
 }

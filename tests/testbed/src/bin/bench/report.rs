@@ -1,79 +1,110 @@
-//! What was measured, the bars, and whether they are met.
+//! What was measured, with what it was measured on, for people (the README's table) and for machines.
 
 use std::fmt;
 
-use crate::operator::{Removed, Rest};
-use crate::{GRAPH_DELAY, WINDOW};
+use serde_json::{Value, json};
+
+use crate::figures::Figure;
 
 /// Everything that was measured.
-#[derive(Default)]
 pub(crate) struct Report {
-    /// Removals a second of each round.
-    pub(crate) floor: Vec<f64>,
-    pub(crate) operator: Vec<Removed>,
-    pub(crate) idle: Option<Rest>,
-}
-
-/// One line.
-struct Line {
-    what: String,
-    value: String,
-    bar: &'static str,
-    met: bool,
+    setup: Vec<(&'static str, String)>,
+    measured: Vec<(Figure, f64)>,
 }
 
 impl Report {
-    pub(crate) fn is_met(&self) -> bool {
-        self.lines().iter().all(|line| line.met)
+    pub(crate) fn new(setup: Vec<(&'static str, String)>) -> Self {
+        Self { setup, measured: Vec::new() }
     }
 
-    fn lines(&self) -> Vec<Line> {
-        let floor = median(self.floor.clone());
-        let of = |figure: fn(&Removed) -> f64| median(self.operator.iter().map(figure).collect());
-        let share = of(|removed| removed.rate) / floor;
-        let looks = self.operator.iter().map(|removed| removed.looks).max().unwrap_or(0);
-        let (calls, deletes) = (of(|removed| removed.calls), of(|removed| removed.deletes));
-        let line = |what: &str, value: String, bar, met| Line { what: what.to_owned(), value, bar, met };
-        let mut lines = vec![
-            line("rate, share of the floor's", format!("{:.0} %", share * 100.0), ">= 70 %", share >= 0.7),
-            line("API calls a removal", format!("{calls:.3} (looks at the Secret: {looks})"), "<= 3", calls <= 3.0),
-            line("DELETEs a removal", format!("{deletes:.2}"), "<= 1", deletes <= 1.0),
-        ];
-        if let Some(rest) = &self.idle {
-            let what = format!("resident, {} finished objects", rest.objects);
-            let value = format!("{:.1} MiB (peak {:.1})", rest.resident, rest.peak);
-            lines.push(line(&what, value, "<= 64 MiB", rest.resident <= 64.0));
-            let what = format!("calls in {} s of nothing", rest.idle.as_secs());
-            lines.push(line(&what, rest.calls.to_string(), "0", rest.calls == 0));
+    /// Takes a figure down, and shows it to whoever waits.
+    pub(crate) fn note(&mut self, figure: Figure, value: f64) {
+        let verdict = if figure.is_met(value) { "" } else { "   NOT MET" };
+        eprintln!("    {}: {} (bar: {}){verdict}", figure.name, figure.with_unit(value), figure.bar);
+        self.measured.push((figure, value));
+    }
+
+    /// Takes down, once, what a figure cannot be understood without.
+    pub(crate) fn beside(&mut self, what: &'static str, value: String) {
+        if self.setup.iter().all(|(known, _)| *known != what) {
+            self.setup.push((what, value));
         }
-        lines
+    }
+
+    pub(crate) fn is_met(&self) -> bool {
+        self.measured.iter().all(|(figure, value)| figure.is_met(*value))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let setup: serde_json::Map<_, _> =
+            self.setup.iter().map(|(what, value)| ((*what).to_owned(), json!(value))).collect();
+        let figure = |(figure, value): &(Figure, f64)| {
+            json!({
+                "figure": figure.name, "value": value, "unit": figure.unit, "bar": figure.bar.to_string(),
+                "ratio": figure.ratio(*value), "ok": figure.is_met(*value),
+            })
+        };
+        json!({"setup": setup, "figures": self.measured.iter().map(figure).collect::<Vec<_>>(), "ok": self.is_met()})
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let delay = GRAPH_DELAY.as_millis();
-        writeln!(
-            out,
-            "Beside it ran: etcd, kube-apiserver {} and the emulator on {cores} cores; {profile} build,",
-            testbed::DEFAULT_KUBERNETES
-        )?;
-        writeln!(out, "Graph at {delay} ms, window {WINDOW}, medians of {} rounds.", self.floor.len())?;
-        for line in self.lines() {
-            let verdict = if line.met { "met" } else { "NOT met" };
-            writeln!(out, "{:<36} {:>33}   {:<10} {verdict}", line.what, line.value, line.bar)?;
+        let setup: Vec<_> = self.setup.iter().map(|(what, value)| format!("{what}: {value}")).collect();
+        writeln!(out, "{}.\n", setup.join("; "))?;
+        writeln!(out, "| what | measured | bar | of the bar |\n|---|---|---|---|")?;
+        for (figure, value) in &self.measured {
+            let ratio = figure.ratio(*value).map(|ratio| format!("{:.0} %", ratio * 100.0)).unwrap_or_default();
+            let verdict = if figure.is_met(*value) { "" } else { " **not met**" };
+            writeln!(out, "| {} | {} | {} | {ratio}{verdict} |", figure.name, figure.with_unit(*value), figure.bar)?;
         }
         Ok(())
     }
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    match figures.len() {
+/// The value below which that share of them lies.
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place")]
+    let place = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
+    values.get(place).copied().unwrap_or(f64::NAN)
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
         0 => f64::NAN,
-        length if length % 2 == 1 => figures[length / 2],
-        length => f64::midpoint(figures[length / 2 - 1], figures[length / 2]),
+        length if length % 2 == 1 => values[length / 2],
+        length => f64::midpoint(values[length / 2 - 1], values[length / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{CALLS, IDLE};
+
+    #[test]
+    fn machines_and_people_read_the_same_of_a_report() {
+        let mut report = Report::new(vec![("cores", "2".to_owned())]);
+        report.note(CALLS, 2.5);
+        assert!(report.is_met());
+        report.note(IDLE, 1.0);
+        assert!(!report.is_met());
+        let json = report.json();
+        assert_eq!((&json["ok"], &json["setup"]["cores"]), (&json!(false), &json!("2")));
+        let expected =
+            json!({"figure": CALLS.name, "value": 2.5, "unit": "", "bar": "≤ 3", "ratio": 2.5 / 3.0, "ok": true});
+        assert_eq!(json["figures"][0], expected);
+        let page = report.to_string();
+        assert!(page.contains("| calls of the API server for a removal | 2.500 | ≤ 3 | 83 % |"), "{page}");
+        assert!(page.contains("| 1 | ≤ 0 |  **not met** |"), "{page}");
+    }
+
+    #[test]
+    fn of_a_hundred_values_the_99th_is_the_last_but_one() {
+        let values: Vec<_> = (1..=100).map(f64::from).collect();
+        assert_eq!((quantile(values.clone(), 0.99), quantile(vec![7.0], 0.99)), (99.0, 7.0));
+        assert!((median(values) - 50.5).abs() < f64::EPSILON);
     }
 }
