@@ -31,6 +31,8 @@ pub struct Governor<T> {
     pace: Pace,
     /// Slots that are held, the granted but not yet claimed ones among them.
     held: usize,
+    /// Those of them who have a request on the way, or are between two.
+    sending: usize,
     /// Those whose turn has come and who have not come for their slot yet.
     called: HashSet<T>,
     /// Those whose turn had come when they could not go, and who come first when they can.
@@ -52,6 +54,7 @@ impl<T: Clone + Eq + Hash> Governor<T> {
             window: Window::new(most),
             pace: Pace::default(),
             held: 0,
+            sending: 0,
             called: HashSet::new(),
             aside: HashSet::new(),
             turns: Turns::default(),
@@ -99,6 +102,21 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     /// Gives a slot back.
     pub fn release(&mut self) {
         self.held = self.held.saturating_sub(1);
+    }
+
+    /// Whoever holds a slot since `start` is about to send the first request; none if a pause has begun since. What is
+    /// returned says how things stand now: a slot is held for a while before, and no limit of Graph's counts that.
+    pub fn send(&mut self, start: Start, now: Timestamp) -> Option<Start> {
+        if self.is_paused(now) {
+            return None;
+        }
+        self.sending += 1;
+        Some(Start { full: start.full, ..self.window.started(self.epoch, self.sending, self.held) })
+    }
+
+    /// Whoever was sending has heard the last answer.
+    pub fn sent(&mut self) {
+        self.sending = self.sending.saturating_sub(1);
     }
 
     /// Calls the next ones up, as many as may start. Those called before a pause began are called again when it is over.
@@ -239,9 +257,8 @@ impl<T: Clone + Eq + Hash> Governor<T> {
         self.pace.start(now);
     }
 
-    /// How things stand for somebody who holds a slot and goes now.
+    /// How things stand for somebody who gets a slot now.
     fn started(&self) -> Start {
-        let in_flight = self.held.saturating_sub(self.called.len());
-        self.window.started(self.epoch, in_flight, self.held)
+        self.window.started(self.epoch, self.sending + 1, self.held)
     }
 }

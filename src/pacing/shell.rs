@@ -49,7 +49,14 @@ struct Governed<T> {
 pub struct Permit<T: Waiter> {
     pacing: Pacing<T>,
     account: Account,
-    start: Start,
+    start: Mutex<Begun>,
+}
+
+/// How things stood when the slot was granted, or, for whoever sends, when that began.
+#[derive(Clone, Copy)]
+enum Begun {
+    Granted(Start),
+    Sending(Start),
 }
 
 impl Account {
@@ -96,7 +103,10 @@ impl<T: Waiter> Pacing<T> {
             self.start_timer(account);
         }
         match entry {
-            Entry::Granted(start) => Some(Permit { pacing: self.clone(), account: account.clone(), start }),
+            Entry::Granted(start) => {
+                let start = Mutex::new(Begun::Granted(start));
+                Some(Permit { pacing: self.clone(), account: account.clone(), start })
+            }
             Entry::Queued => None,
         }
     }
@@ -215,10 +225,31 @@ fn forget_but_at<T: Waiter>(
 }
 
 impl<T: Waiter> Permit<T> {
-    /// Whether a request may go now: a pause may have begun since the slot was granted.
+    /// Whether a request may go now, which it is taken to do then: a pause may have begun since the slot was granted.
     #[must_use]
     pub fn may_send(&self) -> bool {
-        !self.pacing.governed(&mut self.pacing.lock(), &self.account).governor.is_paused(clock::now())
+        let mut governors = self.pacing.lock();
+        let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
+        let mut begun = self.begun();
+        match *begun {
+            Begun::Granted(start) => match governor.send(start, clock::now()) {
+                Some(start) => *begun = Begun::Sending(start),
+                None => return false,
+            },
+            Begun::Sending(_) if governor.is_paused(clock::now()) => return false,
+            Begun::Sending(_) => {}
+        }
+        true
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Begun> {
+        self.start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self) -> Start {
+        match *self.begun() {
+            Begun::Granted(start) | Begun::Sending(start) => start,
+        }
     }
 
     /// Graph throttled. Returns when the credential's pause ends.
@@ -227,14 +258,14 @@ impl<T: Waiter> Permit<T> {
         let mut governors = self.pacing.lock();
         let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
         let seed = Seed(&self.account.0);
-        governor.throttled(self.start, retry_after, &self.pacing.inner.backoff, seed, clock::now())
+        governor.throttled(self.start(), retry_after, &self.pacing.inner.backoff, seed, clock::now())
     }
 
     /// Graph answered without throttling, after that time. `near_limit`: it says that a limit is near.
     pub fn answered(&self, took: Duration, near_limit: bool) {
         let mut governors = self.pacing.lock();
         let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
-        governor.answered(self.start, took, near_limit, clock::now());
+        governor.answered(self.start(), took, near_limit, clock::now());
     }
 }
 
@@ -242,6 +273,9 @@ impl<T: Waiter> Drop for Permit<T> {
     fn drop(&mut self) {
         if let Some(on) = self.pacing.lock().get_mut(&self.account) {
             on.governor.release();
+            if matches!(*self.begun(), Begun::Sending(_)) {
+                on.governor.sent();
+            }
         }
         self.pacing.call_up(&self.account);
     }

@@ -18,6 +18,8 @@ pub(super) trait Client {
     fn send(&mut self, now: Time) -> Vec<Self::Sent>;
     /// When it wants to send next without having heard anything.
     fn next(&self, now: Time) -> Option<Time>;
+    /// Whoever got a slot is about to send; none if that may not be any more.
+    fn leave(&mut self, sent: Self::Sent, now: Time) -> Option<Self::Sent>;
     fn hear(&mut self, sent: Self::Sent, answer: Answer, took: Duration, now: Time);
 }
 
@@ -49,6 +51,12 @@ impl Client for Constant {
 
     fn next(&self, now: Time) -> Option<Time> {
         (self.held < self.window).then(|| self.paused_until.max(now))
+    }
+
+    fn leave(&mut self, (): (), now: Time) -> Option<()> {
+        let may = now >= self.paused_until;
+        self.held -= u32::from(!may);
+        may.then_some(())
     }
 
     fn hear(&mut self, (): (), answer: Answer, _: Duration, now: Time) {
@@ -157,8 +165,17 @@ impl Client for Governed {
         Some(now.max(Time::try_from((next.as_nanosecond() + 999) / 1000).expect("a time")))
     }
 
+    fn leave(&mut self, (start, since): Self::Sent, now: Time) -> Option<Self::Sent> {
+        let sends = self.governor.send(start, timestamp(now));
+        if sends.is_none() {
+            self.governor.release();
+        }
+        sends.map(|start| (start, since))
+    }
+
     fn hear(&mut self, (start, _): Self::Sent, answer: Answer, took: Duration, now: Time) {
         self.governor.release();
+        self.governor.sent();
         match answer {
             Answer::Passed { near_limit } => self.governor.answered(start, took, near_limit, timestamp(now)),
             Answer::Throttled(said) => {

@@ -44,7 +44,7 @@ pub(super) struct Ran {
 
 /// What happens.
 enum Event<S> {
-    Leaves(S, Time),
+    Leaves(S),
     Answered(S, Answer, Time),
 }
 
@@ -106,6 +106,82 @@ impl Tally {
     }
 }
 
+/// What is still to happen, in the order of its times.
+struct Agenda<S> {
+    heap: BinaryHeap<Reverse<(Time, usize)>>,
+    events: Vec<Option<Event<S>>>,
+    free: Vec<usize>,
+}
+
+impl<S> Agenda<S> {
+    fn next(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse((time, _))| *time)
+    }
+
+    fn put(&mut self, at: Time, event: Event<S>) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[slot] = Some(event);
+        self.heap.push(Reverse((at, slot)));
+    }
+
+    fn take(&mut self) -> Option<Event<S>> {
+        let Reverse((_, slot)) = self.heap.pop()?;
+        self.free.push(slot);
+        self.events[slot].take()
+    }
+}
+
+/// One run as it goes on.
+struct Play<'a, C: Client> {
+    scenario: &'a Scenario,
+    client: &'a mut C,
+    chance: Chance,
+    limits: Limits,
+    graph: Graph,
+    tally: Tally,
+    agenda: Agenda<C::Sent>,
+}
+
+impl<C: Client> Play<'_, C> {
+    /// Whoever got a slot has done what comes before the request.
+    fn leave(&mut self, sent: C::Sent, now: Time) {
+        let Some(sent) = self.client.leave(sent, now) else { return };
+        let answer = self.graph.arrive(now);
+        let at = now + self.chance.latency(&self.limits);
+        self.agenda.put(at, Event::Answered(sent, answer, now));
+    }
+
+    fn happen(&mut self, event: Event<C::Sent>, now: Time) {
+        match event {
+            Event::Leaves(sent) => self.leave(sent, now),
+            Event::Answered(sent, answer, since) => {
+                match answer {
+                    Answer::Passed { .. } => {
+                        self.graph.leave();
+                        self.tally.passed(&mut self.graph, now);
+                    }
+                    Answer::Throttled(said) => self.tally.throttled(said, since, now),
+                }
+                self.client.hear(sent, answer, Duration::from_micros(now - since), now);
+            }
+        }
+    }
+
+    fn go(&mut self, sends: &[C::Sent], now: Time) {
+        for &sent in sends {
+            if self.scenario.before <= 0.0 {
+                self.leave(sent, now);
+            } else {
+                let at = now + seconds(self.scenario.before * self.chance.next());
+                self.agenda.put(at, Event::Leaves(sent));
+            }
+        }
+    }
+}
+
 /// Plays a scenario for a client. `quiet` is called whenever somebody comes in the quiet namespace.
 pub(super) fn run<C: Client>(
     scenario: &Scenario,
@@ -113,77 +189,33 @@ pub(super) fn run<C: Client>(
     client: &mut C,
     mut quiet: impl FnMut(&mut C, Time) -> Vec<C::Sent>,
 ) -> Ran {
-    let mut chance = Chance(scenario.seed);
-    let (mut phase, mut limits) = (0, scenario.phases[0].1);
-    let mut graph = Graph::new(limits);
-    let mut tally = Tally { ran: Ran::default(), span: scenario.span(0), saved: None, paused_from: 0, paused_until: 0 };
-    let mut heap = BinaryHeap::new();
-    let (mut events, mut free) = (Vec::<Option<Event<C::Sent>>>::new(), Vec::new());
+    let (mut phase, limits) = (0, scenario.phases[0].1);
+    let tally = Tally { ran: Ran::default(), span: scenario.span(0), saved: None, paused_from: 0, paused_until: 0 };
+    let agenda = Agenda { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new() };
+    let (chance, graph) = (Chance(scenario.seed), Graph::new(limits));
+    let mut play = Play { scenario, client, chance, limits, graph, tally, agenda };
     let mut comes = scenario.quiet_every.map(seconds);
     let mut now = 1;
     loop {
-        let heard = heap.peek().map(|Reverse((time, _))| *time);
-        let next = [heard, client.next(now), comes].into_iter().flatten().min().expect("it never ends");
-        let (_, end) = tally.span;
-        if next >= end {
-            tally.close(&mut graph, &limits, most);
+        let heard = play.agenda.next();
+        let next = [heard, play.client.next(now), comes].into_iter().flatten().min().expect("it never ends");
+        if next >= play.tally.span.1 {
+            play.tally.close(&mut play.graph, &play.limits, most);
             phase += 1;
-            let Some((start, changed)) = scenario.phases.get(phase) else { return tally.ran };
-            (limits, tally.span) = (*changed, scenario.span(phase));
-            graph.change(limits, seconds(*start));
+            let Some((start, changed)) = scenario.phases.get(phase) else { return play.tally.ran };
+            (play.limits, play.tally.span) = (*changed, scenario.span(phase));
+            play.graph.change(*changed, seconds(*start));
         }
         now = next;
         let mut sends = Vec::new();
         if heard == Some(now) {
-            let Some(Reverse((_, slot))): Option<Reverse<(Time, usize)>> = heap.pop() else { continue };
-            free.push(slot);
-            match events[slot].take() {
-                Some(Event::Leaves(sent, since)) => {
-                    let answer = graph.arrive(now);
-                    let at = now + chance.latency(&limits);
-                    put(&mut heap, &mut events, &mut free, at, Event::Answered(sent, answer, since));
-                }
-                Some(Event::Answered(sent, answer, since)) => {
-                    match answer {
-                        Answer::Passed { .. } => {
-                            graph.leave();
-                            tally.passed(&mut graph, now);
-                        }
-                        Answer::Throttled(said) => tally.throttled(said, since, now),
-                    }
-                    client.hear(sent, answer, Duration::from_micros(now - since), now);
-                }
-                None => {}
-            }
+            let event = play.agenda.take().expect("something happens");
+            play.happen(event, now);
         } else if comes == Some(now) {
-            comes = scenario.quiet_every.map(|every| now + seconds(every * (0.5 + chance.next())));
-            sends = quiet(client, now);
+            comes = scenario.quiet_every.map(|every| now + seconds(every * (0.5 + play.chance.next())));
+            sends = quiet(play.client, now);
         }
-        sends.extend(client.send(now));
-        for sent in sends {
-            if scenario.before <= 0.0 {
-                let answer = graph.arrive(now);
-                let at = now + chance.latency(&limits);
-                put(&mut heap, &mut events, &mut free, at, Event::Answered(sent, answer, now));
-                continue;
-            }
-            let at = now + seconds(scenario.before * chance.next());
-            put(&mut heap, &mut events, &mut free, at, Event::Leaves(sent, at));
-        }
+        sends.extend(play.client.send(now));
+        play.go(&sends, now);
     }
-}
-
-fn put<S>(
-    heap: &mut BinaryHeap<Reverse<(Time, usize)>>,
-    events: &mut Vec<Option<Event<S>>>,
-    free: &mut Vec<usize>,
-    at: Time,
-    event: Event<S>,
-) {
-    let slot = free.pop().unwrap_or_else(|| {
-        events.push(None);
-        events.len() - 1
-    });
-    events[slot] = Some(event);
-    heap.push(Reverse((at, slot)));
 }

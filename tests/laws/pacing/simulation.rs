@@ -140,12 +140,16 @@ fn the_governor_comes_near_whatever_limit_there_is_and_is_fair_on_the_way() {
 }
 
 /// A slot is held while the object is read live, so that fewer requests are in flight than slots are held, and what a limit
-/// of four allows is reached by no constant window either. (That whoever has read asks whether a pause has begun is left out.)
+/// of four allows is reached by no constant window either: it is what the governor is compared with, by several seeds.
 #[test]
-fn a_slot_that_is_held_before_the_request_costs_a_little() {
-    for result in scenarios_with_a_read().iter().map(play) {
-        assert!(result.beside_the_best >= 0.87, "{}: {:.3}", result.name, result.beside_the_best);
-        assert_eq!(result.governed.early, 0, "{}: starts in a pause", result.name);
+fn a_slot_that_is_held_before_the_request_costs_nothing_more() {
+    for seed in 1..=4 {
+        let scenarios = scenarios_with_a_read().into_iter().map(|scenario| Scenario { seed, ..scenario });
+        for result in scenarios.map(|scenario| play(&scenario)) {
+            let Result { name, beside_the_best, ran, governed, .. } = result;
+            assert!(beside_the_best >= 0.95, "{name}, {seed}: {beside_the_best:.3} of the best constant window");
+            assert_eq!((governed.early, ran.in_a_pause), (0, 0), "{name}, {seed}: starts in a pause");
+        }
     }
 }
 
