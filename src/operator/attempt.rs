@@ -189,6 +189,10 @@ impl<'a> Try<'a> {
         if session.may_not_confirm(target) {
             return self.took(session, unconfirmed, answer, took);
         }
+        // Another object may have met one while the DELETE was under way.
+        if let Some(until) = self.permit.pause_end() {
+            return Found::Verdict(Verdict::Throttled { until });
+        }
         let endpoints = self.context.clouds.endpoints(self.removal.cloud);
         let id = uuid::Uuid::new_v4().to_string();
         let watch = Stopwatch::start();

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::Client;
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -20,6 +22,7 @@ use crate::graph::Clouds;
 use crate::identity::{Credential, Grant, SignIn, SignInError};
 use crate::lifecycle::{Seed, Trouble};
 use crate::metrics::Metrics;
+use crate::pacing::Account;
 
 /// Every credential that an object uses. Cheap to clone.
 #[derive(Clone)]
@@ -37,10 +40,16 @@ pub(super) struct Means {
     pub(super) metrics: Metrics,
 }
 
+/// The wait after a read that failed, while the first objects wait for what it tells.
+const PEEK_AGAIN: Duration = Duration::from_millis(500);
+
 struct Shared {
     means: Means,
     holders: Holders,
     desks: Mutex<HashMap<Source, Desk>>,
+    /// Until when Entra asked an application to be left alone, whichever Secret it signed in from. Those that are over are
+    /// dropped.
+    pauses: Mutex<HashMap<Account, Timestamp>>,
     /// Something changed at some desk.
     changed: Notify,
     /// Some desk's pause is over before its time.
@@ -55,6 +64,7 @@ impl Credentials {
                 means,
                 holders,
                 desks: Mutex::default(),
+                pauses: Mutex::default(),
                 changed: Notify::new(),
                 hurried: Notify::new(),
             }),
@@ -131,11 +141,14 @@ impl Credentials {
         self.shared.lock().values_mut().for_each(|desk| desk.forget(who));
     }
 
-    /// Reads the credential without signing in; none if it is of no use.
+    /// Reads the credential without signing in, until the API server tells; none if it is of no use.
     pub(super) async fn peek(&self, source: &Source) -> Option<Credential> {
-        match self.shared.holders.read(source, None).await {
-            Reading::Found { credential, .. } => credential.ok(),
-            Reading::Missing(_) | Reading::Unchanged | Reading::Failed => None,
+        loop {
+            match self.shared.holders.read(source, None).await {
+                Reading::Found { credential, .. } => return credential.ok(),
+                Reading::Missing(_) | Reading::Unchanged => return None,
+                Reading::Failed => tokio::time::sleep(PEEK_AGAIN).await,
+            }
         }
     }
 
@@ -203,6 +216,12 @@ impl Shared {
             }
             Proven::Failed => return self.at(source, |desk| desk.found_no_way(clock::now())),
         };
+        let account = Account::new(source.cloud, credential.tenant(), credential.client());
+        if let Some(pause) = self.pause(&account) {
+            let error = SignInError::Unavailable { retry_after: Some(pause), source: None };
+            let woken = self.could_not_sign_in(source, &error);
+            return self.wake(woken);
+        }
         let endpoints = self.means.clouds.endpoints(source.cloud);
         let woken = match self.means.sign_in.redeem(&credential, endpoints, clock::now()).await {
             Ok(Grant { token, refresh_token, .. }) => {
@@ -214,7 +233,11 @@ impl Shared {
                 let session = Session::new(source.clone(), &credential, token, notice);
                 self.at(source, |desk| desk.signed_in(session, &self.means.rhythm, clock::now()))
             }
-            Err(error) => self.failed(source, &error),
+            Err(error) => {
+                let until = error.retry_after().and_then(|pause| clock::now().checked_add(pause).ok());
+                self.remember(account, until);
+                self.failed(source, &error)
+            }
         };
         self.wake(woken);
     }
@@ -238,8 +261,28 @@ impl Shared {
         }
         let result = if matches!(error, SignInError::Refused { .. }) { "Refused" } else { "Unavailable" };
         self.means.metrics.token_request(result);
+        self.could_not_sign_in(source, error)
+    }
+
+    fn could_not_sign_in(&self, source: &Source, error: &SignInError) -> Vec<ObjectRef> {
         let seed = Seed(source.credential.holder.name());
         self.at(source, |desk| desk.sign_in_failed(error, &self.means.rhythm, seed, clock::now()))
+    }
+
+    /// What is left of the pause that Entra asked the application for.
+    fn pause(&self, account: &Account) -> Option<Duration> {
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(account).copied().and_then(clock::until)
+    }
+
+    /// Keeps the longer one of the pauses that the application was asked for.
+    fn remember(&self, account: Account, until: Option<Timestamp>) {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.retain(|_, until| clock::until(*until).is_some());
+        if let Some(until) = until {
+            let longest = pauses.entry(account).or_insert(until);
+            *longest = until.max(*longest);
+        }
     }
 
     fn wake(&self, woken: Vec<ObjectRef>) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
 use kube::runtime::Controller;
 use kube::runtime::controller::{self, Error as ControllerError};
@@ -85,6 +85,8 @@ pub async fn run(
     let metrics = Metrics::new();
     let health = Health::new(&config.namespaces);
     let home = cluster.default_namespace.clone();
+    // Renewing the lease waits for no other call.
+    let aside = client::client(cluster.clone(), metrics.clone(), health.clone()).map_err(RunError::Cluster)?;
     let client = client::client(cluster, metrics.clone(), health.clone()).map_err(RunError::Cluster)?;
     let scopes = scopes(&config);
     let (wake, calls) = Wake::new(&scopes);
@@ -92,7 +94,7 @@ pub async fn run(
     // Ends with the shutdown, and with the lead.
     let stop = shutdown.child_token();
     let parts = (wake, metrics.clone(), license.clone(), stop.clone());
-    let context = Arc::new(context(&config, client.clone(), instance.clone(), parts)?);
+    let context = Arc::new(context(&config, client, instance.clone(), parts)?);
 
     let standbys = standbys(&context, scopes.len());
     let (stores, streams) = watches(&scopes, &context, &standbys, &health);
@@ -109,7 +111,7 @@ pub async fn run(
     let served = tokio::spawn(served);
     let office = config.election.as_ref().map(|election| {
         let namespace = election.lease_namespace.as_deref().unwrap_or(&home);
-        let stand = Stand::new(client, election, (&instance, namespace), license, (health, metrics));
+        let stand = Stand::new(aside, election, (&instance, namespace), license, (health, metrics));
         Office::take_up(stand, stop.clone())
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the operator has started");
@@ -144,7 +146,8 @@ async fn work(controllers: impl Future<Output = ()>, shutdown: &CancellationToke
 /// One controller, until the shutdown and the end of what it was doing then.
 async fn control(store: Store<Stored>, stream: BoxStream<'static, Seen>, calls: Calls, context: Arc<Context>) {
     let (told, shutdown) = (Arc::clone(&context), context.shutdown.clone());
-    Controller::for_stream(stream, store)
+    let (listed, ended) = (store.clone(), shutdown.clone());
+    let controller = Controller::for_stream(stream, store)
         .with_config(controller::Config::default().concurrency(LOOKS_AT_ONCE))
         .reconcile_on(calls)
         .graceful_shutdown_on(shutdown.cancelled_owned())
@@ -155,8 +158,18 @@ async fn control(store: Store<Stored>, stream: BoxStream<'static, Seen>, calls: 
                 told.gone(&gone.into_kind_unchecked(()));
             }
             std::future::ready(())
-        })
-        .await;
+        });
+    // kube waits for the first list even then; before it nothing can be under way.
+    let ended_early = async {
+        ended.cancelled().await;
+        if listed.wait_until_ready().now_or_never().is_some() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = controller => {}
+        () = ended_early => {}
+    }
 }
 
 fn scopes(config: &Config) -> Vec<Scope> {

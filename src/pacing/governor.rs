@@ -212,7 +212,13 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     /// Whether a pause is in force.
     #[must_use]
     pub fn is_paused(&self, now: Timestamp) -> bool {
-        self.paused_until.is_some_and(|until| until > now)
+        self.pause_end(now).is_some()
+    }
+
+    /// When the pause in force ends.
+    #[must_use]
+    pub fn pause_end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| *until > now)
     }
 
     /// How many wait for a slot.

@@ -242,6 +242,13 @@ impl<T: Waiter> Permit<T> {
         true
     }
 
+    /// When the pause in force ends, in which nothing may be sent.
+    #[must_use]
+    pub fn pause_end(&self) -> Option<Timestamp> {
+        let governors = self.pacing.lock();
+        governors.get(&self.account).and_then(|on| on.governor.pause_end(clock::now()))
+    }
+
     fn begun(&self) -> MutexGuard<'_, Begun> {
         self.start.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -167,3 +167,16 @@ fn the_operator_under_test_has_exactly_the_rights_that_the_chart_gives() {
     let expected = testbed::LEASE_RULES.map(|(group, resource, verbs)| serde_json::json!([group, resource, verbs]));
     assert_eq!(given, expected);
 }
+
+/// The first list has not come yet, and nothing is under way.
+#[tokio::test]
+async fn a_stop_before_the_first_list_is_done_ends_at_once() -> Outcome {
+    let world = as_program().faulty_api().build().await?;
+    let lists = world.api().inject(testbed::Matcher::any().containing("limit=500"), testbed::Fault::Hang);
+    world.start_operator().await?;
+    eventually("the first list is asked for", SOON, || async { (lists.hits() > 0).then_some(()) }).await?;
+    world.stop_operator().await?;
+    let logs = world.logs()?;
+    assert!(!logs.contains("did not end in time"), "{logs}");
+    Ok(())
+}

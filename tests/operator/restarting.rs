@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::{Fault, FaultKind, Operation, Recorded, RetryAfter};
+use emulator::{Fault, FaultKind, Limits, Operation, Recorded, RetryAfter};
 use jiff::Timestamp;
 use photo_removal_operator::api::Reason;
 use serde_json::json;
@@ -144,5 +144,27 @@ async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -
     world.start_operator().await?;
     world.wait_for_all(SOON).await?;
     assert_eq!(world.emulator().early_returns(), 0, "requests before the pause was over");
+    Ok(())
+}
+
+/// The Secret is what leads from an object to the credential that was paused.
+#[tokio::test]
+async fn a_pause_goes_on_over_a_restart_though_the_secret_cannot_be_read_at_first() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    // Who comes back at once is early, too.
+    world.emulator().set_limits(Limits { grace: Duration::ZERO, ..Limits::default() });
+    world.user(USER);
+    let throttled = FaultKind::throttled(Some(RetryAfter::seconds(6)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, throttled).times(1));
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::Throttled).await?;
+    world.stop_operator().await?;
+    world.user("other@contoso.com");
+    world.remove("other", "other@contoso.com").await?;
+    let failing = testbed::Fault::Status(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let reads = world.api().inject(testbed::Matcher::any().containing("/secrets/").times(1), failing);
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    assert_eq!((reads.hits(), world.emulator().early_returns()), (1, 0), "failed reads and early returns");
     Ok(())
 }

@@ -90,3 +90,24 @@ async fn a_sign_in_that_was_told_to_wait_is_not_early() -> Outcome {
     assert_eq!((crate::given::sign_ins(&world), world.emulator().early_returns()), (2, 0), "sign-ins, early ones");
     Ok(())
 }
+
+/// Microsoft Entra throttles an application, whichever Secret it was signed in from.
+#[tokio::test]
+async fn two_secrets_of_one_application_heed_the_pause_of_its_sign_in() -> Outcome {
+    let world = World::start().await?;
+    // Who comes back at once is early, too.
+    world.emulator().set_limits(emulator::Limits { grace: std::time::Duration::ZERO, ..emulator::Limits::default() });
+    world.put_secret(world.namespace(), "second", &world.good_secret()).await?;
+    let throttled = FaultKind::throttled(Some(emulator::RetryAfter::seconds(3)));
+    world.emulator().add_fault(Fault::on(Operation::Token, throttled).times(1));
+    world.user("first@contoso.com");
+    world.remove("first", "first@contoso.com").await?;
+    world.wait_for_reason("first", Reason::SignInUnavailable).await?;
+    world.user("second@contoso.com");
+    let mut manifest = world.manifest("second", "second@contoso.com");
+    manifest["spec"]["credentials"]["secretRef"]["name"] = "second".into();
+    world.apply(&manifest).await?;
+    world.wait_for_all(testbed::SOON).await?;
+    assert_eq!(world.emulator().early_returns(), 0, "sign-ins before the pause was over");
+    Ok(())
+}

@@ -155,3 +155,22 @@ async fn only_the_object_that_met_it_says_that_the_credential_is_throttled() -> 
     assert_eq!((events, world.emulator().early_returns()), (1, 0), "events and early returns");
     Ok(())
 }
+
+/// Between the DELETE and the question whether the target exists, another object met a pause.
+#[tokio::test]
+async fn a_question_after_a_delete_heeds_the_pause_that_began_meanwhile() -> Outcome {
+    let world = World::start().await?;
+    world.emulator().set_limits(emulator::Limits { grace: std::time::Duration::ZERO, ..emulator::Limits::default() });
+    world.emulator().put_user(emulator::User::new("absent@contoso.com"));
+    world.user("throttled@contoso.com");
+    let slow = crate::given::slow(1500);
+    world.emulator().add_fault(crate::given::on_delete("absent@contoso.com", slow).times(1));
+    let throttled = emulator::FaultKind::throttled(Some(emulator::RetryAfter::seconds(4)));
+    world.emulator().add_fault(crate::given::on_delete("throttled@contoso.com", throttled).times(1));
+    world.remove("absent", "absent@contoso.com").await?;
+    crate::given::until_deleted(&world, "absent@contoso.com", 1).await?;
+    world.remove("throttled", "throttled@contoso.com").await?;
+    world.wait_for_all(testbed::SOON).await?;
+    assert_eq!(world.emulator().early_returns(), 0, "requests before the pause was over");
+    Ok(())
+}

@@ -43,6 +43,7 @@ pub(super) struct Ran {
 }
 
 /// What happens.
+#[derive(Clone, Copy)]
 enum Event<S> {
     Leaves(S),
     Answered(S, Answer, Time),
