@@ -46,7 +46,7 @@ pub fn client(mut config: kube::Config, metrics: Metrics, health: Health) -> Res
     Ok(ClientBuilder::try_from(config)?.with_layer(&layer).with_layer(&turns()).build())
 }
 
-/// Outside of the deadlines, which begin when the turn has come.
+/// Outside of the deadline of the head, which begins when the turn has come.
 fn turns() -> ConcurrencyLimitLayer {
     ConcurrencyLimitLayer::new(CALLS_AT_ONCE)
 }
