@@ -10,7 +10,7 @@
 //!
 //! 1. A photo is deleted only because a `PhotoRemoval` names its owner. Deleting the resource sends nothing; there is no
 //!    finalizer.
-//! 2. Once an outcome is recorded, no further DELETE is sent for that object.
+//! 2. Once an outcome is recorded, no further DELETE is sent for that object, unless `recheckInterval` asks for it.
 //! 3. An outcome is recorded only when Graph said so. An unclear answer is never called success.
 //! 4. Every object ends: `Ready=True`, or `Stalled=True` with a reason and what to do about it, or it says when it is
 //!    tried next, or it waits for its credential, which is looked after.

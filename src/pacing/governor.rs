@@ -1,4 +1,4 @@
-//! One credential's pace. Pure: time comes in as a parameter.
+//! One credential's governor: who may go now, and who waits for what. Pure: time comes in as a parameter.
 
 use std::collections::HashSet;
 use std::hash::Hash;
