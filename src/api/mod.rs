@@ -18,4 +18,4 @@ pub use spec::{
     Cloud, CredentialsSpec, PhotoRemoval, PhotoRemovalSpec, SecretReference, ServiceAccountReference, SignedInUser,
     TargetSpec,
 };
-pub use status::{Evidence, LastAttempt, Outcome, PENDING_MESSAGE, PhotoRemovalStatus, condition};
+pub use status::{Evidence, LastAttempt, Outcome, PENDING_MESSAGE, Pause, PhotoRemovalStatus, condition};

@@ -73,6 +73,11 @@ pub struct PhotoRemovalStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt: Option<LastAttempt>,
 
+    /// The pause that Microsoft Graph asked for when this resource was last tried: a restart of the operator keeps it.
+    /// Absent once a later try got through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+
     /// The proof, written together with the outcome and never overwritten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
@@ -105,6 +110,7 @@ impl PhotoRemovalStatus {
         completion_time: None,
         next_attempt_time: None,
         last_attempt: None,
+        pause: None,
         evidence: None,
         removals: 0,
         last_handled_retry: None,
@@ -160,6 +166,21 @@ pub struct LastAttempt {
     /// The `Retry-After` of the answer, in seconds, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<i64>,
+}
+
+/// A pause that Microsoft Graph asked for. It holds for everything that the application does in the tenant, whichever
+/// Secret it signs in from.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// When it ends: nothing is sent before.
+    pub until: Timestamp,
+
+    /// The Microsoft Entra tenant that was signed in to, as the credential names it.
+    pub tenant_id: String,
+
+    /// The Microsoft Entra application that signed in.
+    pub client_id: String,
 }
 
 /// The proof of an outcome: when, in which tenant, by which application, with which answer, under which ids in

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::standing;
-use crate::api::{
-    Category, LastAttempt, Outcome, PhotoRemoval, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition,
-};
+use crate::api::{Category, Pause, PhotoRemoval, PhotoRemovalSpec, PhotoRemovalStatus, Reason, Removal, condition};
 
 /// One object, as it is seen.
 #[derive(Clone, Copy, Debug)]
@@ -95,28 +93,6 @@ fn rest(seen: &Seen<'_>, now: Timestamp) -> Step {
         Some(due) if due > now => Step::WaitUntil(due),
         Some(_) => Step::Check(removal, Purpose::Recheck),
         None => Step::Rest,
-    }
-}
-
-/// Until when the credential that this object uses was paused by an answer to this object. A restart forgets the pauses
-/// that the governors keep; the objects that met them do not. The last answer tells it even of an object that was stalled
-/// before or was suspended or edited since.
-#[must_use]
-pub fn throttled_until(seen: &Seen<'_>, now: Timestamp) -> Option<(Removal, Timestamp)> {
-    if seen.status.outcome.is_some_and(Outcome::is_real) && seen.spec.recheck_interval.is_none() {
-        return None;
-    }
-    let waiting = seen.status.next_attempt_time.filter(|_| seen.status.reason() == Some(Reason::Throttled));
-    let told = seen.status.last_attempt.as_ref().and_then(LastAttempt::pause);
-    let until = waiting.max(told).filter(|until| *until > now)?;
-    seen.spec.parse().ok().map(|removal| (removal, until))
-}
-
-impl LastAttempt {
-    /// When the pause ends that the answer asked for, if it did.
-    fn pause(&self) -> Option<Timestamp> {
-        let wait = self.retry_after_seconds.filter(|_| matches!(self.http_status, Some(429 | 503)))?;
-        self.time.checked_add(SignedDuration::from_secs(wait)).ok()
     }
 }
 
@@ -227,6 +203,13 @@ impl PhotoRemovalStatus {
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
         Reason::named(&self.condition(condition::READY)?.reason)
+    }
+
+    /// The pause that an answer to this object asked for, while it lasts. A restart forgets the pauses that the governors
+    /// keep; the objects that met them do not, whatever became of them or of their credential since.
+    #[must_use]
+    pub fn pause_in_force(&self, now: Timestamp) -> Option<&Pause> {
+        self.pause.as_ref().filter(|pause| pause.until > now)
     }
 
     /// Whether a person must act.

@@ -17,7 +17,7 @@ mod standing;
 mod verdict;
 
 pub use backoff::{Backoff, Seed, fnv};
-pub use decide::{Purpose, Seen, Step, decide, throttled_until};
+pub use decide::{Purpose, Seen, Step, decide};
 pub use record::{Policy, record};
 pub use resting::rests;
 pub use standing::unreadable;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::standing::{completion, later, next_look, recheck, rounded, stand};
 use super::verdict::{Attempt, Brought, Trouble, Verdict};
 use super::{Backoff, Seed, Seen, message};
-use crate::api::{Category, Evidence, LastAttempt, Outcome, PhotoRemovalStatus, Reason, condition};
+use crate::api::{Category, Evidence, LastAttempt, Outcome, Pause, PhotoRemovalStatus, Reason, condition};
 
 /// From this refusal in a row on a person must look at it: a request that Graph refuses five times will not be taken
 /// the sixth time, but one "bad request" that was a bad day of the service must not end a removal.
@@ -106,6 +106,8 @@ impl<'a> Page<'a> {
             client_request_id: Some(attempt.client_request_id.clone()),
             retry_after_seconds: attempt.retry_after_seconds,
         });
+        // One in force is another application's, whose credential was used before.
+        self.status.pause = self.status.pause_in_force(self.now).cloned();
     }
 
     fn judged(&mut self, attempt: &Attempt, verdict: &Verdict) {
@@ -156,10 +158,7 @@ impl<'a> Page<'a> {
                 self.say(message::known(&text));
                 interval
             }
-            Verdict::Throttled { until } => {
-                self.status.next_attempt_time = Some(rounded(*until));
-                return;
-            }
+            Verdict::Throttled { until } => return self.paused(attempt, *until),
             _ => {
                 self.status.failures = self.status.failures.saturating_add(1);
                 self.not_looked(message::LOOK_FAILED);
@@ -201,7 +200,7 @@ impl<'a> Page<'a> {
             Verdict::PermissionDenied => {
                 self.stuck(Reason::PermissionDenied, &message::denied(target, attempt.delegated));
             }
-            Verdict::Throttled { until } => self.throttled(*until),
+            Verdict::Throttled { until } => self.throttled(attempt, *until),
             Verdict::Rejected => self.rejected(),
             // A photo that is there is no answer to a DELETE.
             Verdict::Unavailable | Verdict::Present | Verdict::Removed | Verdict::Absent { .. } => self.unavailable(),
@@ -222,7 +221,7 @@ impl<'a> Page<'a> {
     /// The outcome, and when it is looked at again or no more.
     fn finished(&mut self, outcome: Outcome) {
         self.status.outcome = Some(outcome);
-        self.status.failures = 0;
+        (self.status.pause, self.status.failures) = (None, 0);
         self.status.completion_time = Some(rounded(self.now));
         let interval = recheck(self.seen).filter(|_| outcome.is_real());
         self.status.next_attempt_time = interval.and_then(|interval| next_look(self.seen, later(self.now, interval)));
@@ -264,8 +263,18 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn throttled(&mut self, until: Timestamp) {
-        self.status.next_attempt_time = Some(rounded(until));
+    fn paused(&mut self, attempt: &Attempt, until: Timestamp) {
+        let until = rounded(until);
+        self.status.next_attempt_time = Some(until);
+        self.status.pause = Some(Pause {
+            until,
+            tenant_id: attempt.tenant.as_str().to_owned(),
+            client_id: attempt.client.as_str().to_owned(),
+        });
+    }
+
+    fn throttled(&mut self, attempt: &Attempt, until: Timestamp) {
+        self.paused(attempt, until);
         if self.learned_nothing() {
             return;
         }

@@ -14,6 +14,7 @@ pub fn rests(seen: &Seen<'_>) -> bool {
         && seen.status.category() == Category::Done
         && seen.is_observed()
         && !asks_for_more
+        && seen.status.pause.is_none()
         // Whatever else there may be to do; without a wait in it, one time is as good as another.
         && decide(seen, Timestamp::UNIX_EPOCH) == Step::Rest
 }

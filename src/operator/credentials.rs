@@ -19,7 +19,7 @@ use super::wake::Wake;
 use crate::clock;
 use crate::cluster::ObjectRef;
 use crate::graph::Clouds;
-use crate::identity::{Credential, Grant, SignIn, SignInError};
+use crate::identity::{Grant, SignIn, SignInError};
 use crate::lifecycle::{Seed, Trouble};
 use crate::metrics::Metrics;
 use crate::pacing::Account;
@@ -39,9 +39,6 @@ pub(super) struct Means {
     pub(super) wake: Wake,
     pub(super) metrics: Metrics,
 }
-
-/// The wait after a read that failed, while the first objects wait for what it tells.
-const PEEK_AGAIN: Duration = Duration::from_millis(500);
 
 struct Shared {
     means: Means,
@@ -139,17 +136,6 @@ impl Credentials {
     /// That object does not wait for any credential any more.
     pub(super) fn forget(&self, who: &ObjectRef) {
         self.shared.lock().values_mut().for_each(|desk| desk.forget(who));
-    }
-
-    /// Reads the credential without signing in, until the API server tells; none if it is of no use.
-    pub(super) async fn peek(&self, source: &Source) -> Option<Credential> {
-        loop {
-            match self.shared.holders.read(source, None).await {
-                Reading::Found { credential, .. } => return credential.ok(),
-                Reading::Missing(_) | Reading::Unchanged => return None,
-                Reading::Failed => tokio::time::sleep(PEEK_AGAIN).await,
-            }
-        }
     }
 
     fn serve_if_wanted(&self, desk: &mut Desk, source: &Source) {

@@ -210,7 +210,7 @@ fn standbys(context: &Arc<Context>, watches: usize) -> Vec<Standby> {
     let prepare: Prepare = Arc::new(move |store| {
         let (context, all) = (Arc::clone(&resumed), Arc::clone(&all));
         Box::pin(async move {
-            resume(&store, &context.credentials, &context.pacing).await;
+            resume(&store, &context.pacing);
             together(&all).await;
         })
     });

@@ -60,6 +60,7 @@ async fn the_status_holds_only_what_the_operator_can_mean() -> Outcome {
         (json!({"conditions": [condition, condition]}), "Duplicate value"),
         (json!({"conditions": [{"type": "Ready", "status": "True"}]}), "Required value"),
         (json!({"nextAttemptTime": "tomorrow"}), "status.nextAttemptTime"),
+        (json!({"pause": {"until": "2026-01-01T00:00:00Z"}}), "status.pause.clientId"),
     ];
     for (status, expected) in rows {
         let change = json!({"status": status}).to_string();

@@ -1,10 +1,11 @@
 //! Laws of `decide`.
 
 use jiff::SignedDuration;
-use photo_removal_operator::lifecycle::{Brought, Step, Verdict, rests, throttled_until};
+use photo_removal_operator::api::Pause;
+use photo_removal_operator::lifecycle::{Brought, Step, Verdict, rests};
 use proptest::prelude::*;
 
-use crate::given::{Object, a_reached_object, a_time, a_while, an_attempt, any_object};
+use crate::given::{Object, a_reached_object, a_time, a_trouble, a_while, an_attempt, any_object};
 
 proptest! {
     #![proptest_config(crate::cases(2_000))]
@@ -33,7 +34,7 @@ proptest! {
     ) {
         if rests(&object.seen()) {
             prop_assert_eq!(Object { retry, ..object.clone() }.decide(now), Step::Rest);
-            prop_assert!(throttled_until(&object.seen(), now).is_none());
+            prop_assert!(object.status.pause.is_none());
         }
     }
 
@@ -112,39 +113,43 @@ proptest! {
         prop_assert!(!matches!(edited.decide(now), Step::WaitUntil(_)));
     }
 
+    /// Whether it was stalled all the while, is suspended or edited since, or finds its credential gone.
     #[test]
-    fn a_pause_that_an_object_met_outlives_a_restart(
+    fn a_pause_that_an_object_met_is_kept_whatever_becomes_of_the_object(
         object in a_reached_object(), answer in an_attempt(), now in a_time(), ahead in 1_i64..86_400,
-    ) {
-        let open = object.status.outcome.is_none() && object.spec.parse().is_ok();
-        if !open || object.is_stalled_as_it_is() {
-            return Ok(());
-        }
-        let until = now + SignedDuration::from_secs(ahead);
-        let paused = object.record(&Brought::Answer(answer, Verdict::Throttled { until }), now);
-        let kept = throttled_until(&paused.seen(), now).map(|(_, until)| until);
-        prop_assert!(kept.is_some_and(|kept| kept >= until), "{kept:?} instead of {until}");
-        prop_assert_eq!(throttled_until(&paused.seen(), kept.unwrap()), None);
-    }
-
-    /// Of an object that was stalled all the while, or that was suspended or edited since, the last answer tells it.
-    #[test]
-    fn a_pause_that_graph_named_outlives_whatever_became_of_the_object(
-        object in a_reached_object(), mut answer in an_attempt(), now in a_time(), ahead in 1_i64..86_400, suspended: bool,
+        suspended: bool, trouble in a_trouble(),
     ) {
         if object.status.outcome.is_some() || object.spec.parse().is_err() {
             return Ok(());
         }
-        (answer.time, answer.http_status, answer.retry_after_seconds) = (now, Some(429), Some(ahead));
         let until = now + SignedDuration::from_secs(ahead);
+        let account = (answer.tenant.as_str().to_owned(), answer.client.as_str().to_owned());
         let mut after = object.record(&Brought::Answer(answer, Verdict::Throttled { until }), now);
         after.generation += 1;
         after.spec.suspend = suspended;
         if let Step::Record(status) = after.decide(now) {
             after = after.with(*status);
         }
-        let kept = throttled_until(&after.seen(), now).map(|(_, until)| until);
-        prop_assert!(kept.is_some_and(|kept| kept >= until), "{kept:?} instead of {until}");
-        prop_assert_eq!(throttled_until(&after.seen(), kept.unwrap()), None);
+        after = after.record(&Brought::Trouble(trouble), now);
+        let kept = after.status.pause_in_force(now).cloned();
+        prop_assert!(kept.as_ref().is_some_and(|kept| kept.until >= until), "{kept:?} instead of {until}");
+        let kept = kept.unwrap();
+        prop_assert_eq!(after.status.pause_in_force(kept.until), None, "when it is over");
+        prop_assert_eq!((kept.tenant_id, kept.client_id), account);
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_told_of_no_more_once_a_try_got_through(
+        object in a_reached_object(), answer in an_attempt(), now in a_time(),
+    ) {
+        for (row, verdict) in [Verdict::Removed, Verdict::Unavailable, Verdict::TargetNotFound].into_iter().enumerate() {
+            if object.status.outcome.is_some() {
+                continue;
+            }
+            let mut object = object.clone();
+            object.status.pause = Some(Pause { until: now, tenant_id: String::new(), client_id: String::new() });
+            let after = object.record(&Brought::Answer(answer.clone(), verdict), now);
+            prop_assert_eq!(after.status.pause, None, "row {}", row);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use photo_removal_operator::api::{
-    ClientId, CredentialsSpec, Evidence, LastAttempt, Outcome, PhotoRemovalSpec, PhotoRemovalStatus, Reason,
+    ClientId, CredentialsSpec, Evidence, LastAttempt, Outcome, Pause, PhotoRemovalSpec, PhotoRemovalStatus, Reason,
     SecretReference, ServiceAccountReference, SignedInUser, TargetSpec, TenantId, condition, crd,
 };
 use photo_removal_operator::lifecycle::{
@@ -256,7 +256,7 @@ fn an_odd_status() -> impl Strategy<Value = PhotoRemovalStatus> {
     );
     let times = (option::of(a_written_time()), option::of(a_written_time()), option::of(a_written_time()));
     let outcome = option::of(prop::sample::select(vec![Outcome::Removed, Outcome::AlreadyAbsent]));
-    let proof = (option::of(a_last_attempt()), option::of(an_evidence()));
+    let proof = (option::of(a_last_attempt()), option::of(an_evidence()), option::of(a_pause()));
     (option::of(-1_i64..4), vec(condition, 0..4), outcome, any::<i32>(), any::<i32>(), times, proof).prop_map(
         |(observed_generation, conditions, outcome, attempts, failures, times, proof)| PhotoRemovalStatus {
             observed_generation,
@@ -269,6 +269,7 @@ fn an_odd_status() -> impl Strategy<Value = PhotoRemovalStatus> {
             completion_time: times.1,
             next_attempt_time: times.2,
             last_attempt: proof.0,
+            pause: proof.2,
             evidence: proof.1,
             removals: 0,
             last_handled_retry: None,
@@ -288,6 +289,14 @@ fn a_last_attempt() -> impl Strategy<Value = LastAttempt> {
             retry_after_seconds,
         },
     )
+}
+
+fn a_pause() -> impl Strategy<Value = Pause> {
+    (a_written_time(), ".{0,8}", ".{0,8}").prop_map(|(until, tenant_id, client_id)| Pause {
+        until,
+        tenant_id,
+        client_id,
+    })
 }
 
 fn an_evidence() -> impl Strategy<Value = Evidence> {

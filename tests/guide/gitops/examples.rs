@@ -23,7 +23,7 @@ pub(super) const KEY: &str = "resource.customizations.health.photoremoval.dev_Ph
 const TIME: &str = "2026-11-24T08:00:00Z";
 
 /// What differs from run to run, by key, and what stands in the files instead.
-const VOLATILE: [(&str, &str); 8] = [
+const VOLATILE: [(&str, &str); 9] = [
     ("uid", "4f1c2d3e-5a6b-4c7d-8e9f-0a1b2c3d4e5f"),
     ("resourceVersion", "1042"),
     ("requestId", "33333333-2222-4333-8444-555555555555"),
@@ -32,6 +32,7 @@ const VOLATILE: [(&str, &str); 8] = [
     ("startTime", TIME),
     ("completionTime", TIME),
     ("nextAttemptTime", "2026-11-24T09:00:00Z"),
+    ("until", "2026-11-24T09:00:00Z"),
 ];
 
 /// `UPDATE=1 cargo test --test guide gitops` writes the files anew instead of comparing them.
