@@ -37,7 +37,7 @@ impl Standby {
         Box::pin(std::future::ready(()))
     }
 
-    /// The watch's objects from the moment on at which this replica leads: first all that there are.
+    /// The watch's objects from the moment on at which this replica leads: first all for which there is something to do.
     pub(super) fn hold<T: Send + 'static>(
         self,
         watch: impl Stream<Item = T> + Send + 'static,
@@ -53,7 +53,8 @@ impl Standby {
             } else {
                 Vec::new()
             };
-            let missed = missed.into_iter().map(move |object| as_item(&object));
+            // This replica has done nothing yet, so nothing waits for an object at rest.
+            let missed = missed.into_iter().filter(|object| !object.is_at_rest()).map(move |object| as_item(&object));
             stream::iter(missed).chain(stream::iter(seen)).chain(watch)
         })
         .flatten()
@@ -72,5 +73,45 @@ impl Standby {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use kube::runtime::{reflector, watcher};
+    use serde_json::json;
+
+    use crate::leadership::Term;
+
+    fn object(name: &str, status: &serde_json::Value) -> Stored {
+        let object = json!({
+            "apiVersion": "photoremoval.dev/v1alpha1", "kind": "PhotoRemoval",
+            "metadata": {"name": name, "namespace": "offboarding", "uid": name, "generation": 1},
+            "spec": {"target": {"user": "jane.doe@contoso.com"}, "credentials": {"secretRef": {"name": "graph"}}},
+            "status": status,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_takes_over_looks_at_what_is_to_be_done_and_at_nothing_that_is_finished() {
+        let ready = json!({
+            "type": "Ready", "status": "True", "reason": "Removed", "message": "Removed.",
+            "observedGeneration": 1, "lastTransitionTime": "2026-11-24T08:13:52Z",
+        });
+        let done = json!({"observedGeneration": 1, "outcome": "Removed", "conditions": [ready]});
+        let (store, mut writer) = reflector::store();
+        writer.apply_watcher_event(&watcher::Event::Apply(object("done", &done)));
+        writer.apply_watcher_event(&watcher::Event::Apply(object("open", &json!({}))));
+        let license = License::pending();
+        let standby = Standby::new(license.clone(), Arc::new(|_| Box::pin(std::future::ready(()))));
+        standby.listed(store.clone()).await;
+        let names = |object: &Stored| kube::ResourceExt::name_any(object);
+        let held = standby.hold(stream::empty(), store, names);
+        license.extend(Term { since: license.now(), length: Duration::from_secs(600) });
+        assert_eq!(held.collect::<Vec<_>>().await, ["open"]);
     }
 }
