@@ -77,8 +77,17 @@ impl Life {
 /// The end of a process of the operator.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
-    /// From the signal until the process was seen to be gone.
+    /// From the signal, or the loss, until the process was seen to be gone.
     pub(super) span: Span,
+    pub(super) why: Why,
+}
+
+/// Why a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Told,
+    /// Another one leads, or may soon: it ends by itself, and is started anew.
+    LostTheLead,
 }
 
 /// Everything that was done.

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::ledger::{Ending, Span};
+use super::ledger::{Ending, Span, Why};
 use crate::World;
 use crate::error::{Context, Error, Result};
 use crate::world::{ask, free_address, signal};
@@ -19,6 +21,13 @@ const LONGEST_END: Duration = Duration::from_secs(40);
 
 /// So that a storm sees many terms.
 const BRIEF_TERMS: [&str; 3] = ["--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms"];
+
+/// What a process says when it has lost the lead and sends nothing any more, with the time, and what it says last.
+const LOST: &str = "this replica leads no more and sends nothing any more";
+const LAST_WORDS: &str = "this replica leads no more; it ends so that it starts anew";
+
+/// SIGKILL.
+const KILLED: i32 = 9;
 
 /// How long a busy machine may take to start a process.
 const YOUNG: Duration = Duration::from_secs(2);
@@ -32,6 +41,14 @@ pub(super) struct Replicas {
 struct Replica {
     child: Child,
     http: SocketAddr,
+    life: Life,
+}
+
+/// What is known of a process, whatever became of it.
+struct Life {
+    log: PathBuf,
+    /// How much its predecessors wrote into the log.
+    written_before: usize,
     began: Timestamp,
     /// When it was told to end.
     told: Option<Timestamp>,
@@ -53,7 +70,7 @@ impl Replicas {
 
     /// Starts one, when its predecessor has ended; one that runs is left alone. Returns the predecessor's end.
     pub(super) async fn start(&mut self, world: &World, number: usize) -> Result<Option<Ending>> {
-        if self.all[number].as_ref().is_some_and(|replica| replica.told.is_none()) {
+        if self.all[number].as_ref().is_some_and(|replica| replica.life.told.is_none()) {
             return Ok(None);
         }
         let ended = self.reap(number).await?;
@@ -62,26 +79,32 @@ impl Replicas {
         let log = Self::log(world, number);
         let pod = format!("operator-{number}");
         let mut command = world.command(&self.program, http, &pod, world.api().kubeconfig(), &log)?;
+        let written_before = fs::read(&log).unwrap_or_default().len();
         if self.count() > 1 {
             command.args(["--leader-election", "--lease-namespace", world.namespace()]).args(BRIEF_TERMS);
         }
         let (child, began) = (command.spawn().context(failed)?, Timestamp::now());
-        self.all[number] = Some(Replica { child, http, began, told: None });
+        self.all[number] = Some(Replica { child, http, life: Life { log, written_before, began, told: None } });
         Ok(ended)
     }
 
     /// Kills one as `kill -9` does.
     pub(super) async fn kill(&mut self, number: usize) -> Result<Option<Ending>> {
         let Some(mut replica) = self.all[number].take() else { return Ok(None) };
-        let began = replica.told.unwrap_or_else(Timestamp::now);
-        replica.child.kill().await.context(|| "The operator could not be killed".to_owned())?;
-        Ok(Some(Ending { span: Span { began, done: Timestamp::now() } }))
+        let began = replica.life.told.unwrap_or_else(Timestamp::now);
+        // One that has ended already, and was waited for, cannot be killed.
+        drop(replica.child.start_kill());
+        let status = replica.child.wait().await.context(|| "The operator could not be killed".to_owned())?;
+        if status.signal() == Some(KILLED) {
+            return Ok(Some(Ending { span: Span { began, done: Timestamp::now() }, why: Why::Told }));
+        }
+        replica.life.ending(status).map(Some)
     }
 
     /// Tells one to end, as Kubernetes does, and lets it.
     pub(super) async fn terminate(&mut self, number: usize) -> Result<()> {
         if let Some(replica) = &mut self.all[number] {
-            replica.told = Some(Timestamp::now());
+            replica.life.told = Some(Timestamp::now());
             signal(&replica.child, "TERM").await?;
         }
         Ok(())
@@ -94,30 +117,31 @@ impl Replicas {
         let ended =
             ended.map_err(|_| Error::new(format!("The operator did not end within {LONGEST_END:?} of SIGTERM.")))?;
         let status = ended.context(|| "The operator could not be waited for".to_owned())?;
-        // Before it has come to listen to signals, one ends it.
-        let young = replica.told.is_some_and(|told| told.duration_since(replica.began).unsigned_abs() < YOUNG);
-        if !status.success() && !young {
-            return Err(Error::new(format!("The operator was told to end, and ended with {status}.")));
-        }
-        let done = Timestamp::now();
-        Ok(Some(Ending { span: Span { began: replica.told.unwrap_or(done), done } }))
+        replica.life.ending(status).map(Some)
     }
 
-    /// The error of a process that ended though nobody told it to.
-    pub(super) fn all_live(&mut self) -> Result<()> {
-        for (number, replica) in self.all.iter_mut().enumerate() {
-            let Some(replica) = replica else { continue };
-            if let (None, Ok(Some(status))) = (replica.told, replica.child.try_wait()) {
-                return Err(Error::new(format!("Process {number} of the operator ended by itself ({status}).")));
+    /// Starts those anew, as Kubernetes does, that ended since they had lost the lead, and returns their ends.
+    ///
+    /// # Errors
+    ///
+    /// A process ended though nobody told it to, and for another reason.
+    pub(super) async fn look_after(&mut self, world: &World) -> Result<Vec<Ending>> {
+        let mut endings = Vec::new();
+        for number in 0..self.count() {
+            let Some(replica) = &mut self.all[number] else { continue };
+            if let (None, Ok(Some(status))) = (replica.life.told, replica.child.try_wait()) {
+                endings.push(replica.life.ending(status).context(|| format!("Process {number} ended by itself"))?);
+                self.all[number] = None;
+                self.start(world, number).await?;
             }
         }
-        Ok(())
+        Ok(endings)
     }
 
     /// The metrics of all processes that run.
     pub(super) async fn metrics(&self) -> Result<String> {
         let mut all = String::new();
-        for replica in self.all.iter().flatten().filter(|replica| replica.told.is_none()) {
+        for replica in self.all.iter().flatten().filter(|replica| replica.life.told.is_none()) {
             all += &ask(replica.http, "/metrics").await?.1;
         }
         Ok(all)
@@ -131,5 +155,63 @@ impl Replicas {
             line.split_whitespace().nth(1)?.parse().ok()
         };
         self.all.iter().flatten().filter_map(resident).max()
+    }
+}
+
+impl Life {
+    /// The end of a process, if it is one that it may have: as it was told to, or since it had lost the lead.
+    fn ending(&self, status: ExitStatus) -> Result<Ending> {
+        let done = Timestamp::now();
+        if let Some(lost) = self.lost_the_lead().filter(|_| status.code() == Some(1)) {
+            let began = self.told.unwrap_or(done).min(lost);
+            return Ok(Ending { span: Span { began, done }, why: Why::LostTheLead });
+        }
+        let Some(told) = self.told else {
+            return Err(Error::new(format!("The operator ended though nobody told it to ({status}).")));
+        };
+        // Before it has come to listen to signals, one ends it.
+        let young = told.duration_since(self.began).unsigned_abs() < YOUNG;
+        if !status.success() && !young {
+            return Err(Error::new(format!("The operator was told to end, and ended with {status}.")));
+        }
+        Ok(Ending { span: Span { began: told, done }, why: Why::Told })
+    }
+
+    /// When it lost the lead, if that is what it ended for.
+    fn lost_the_lead(&self) -> Option<Timestamp> {
+        let log = fs::read(&self.log).ok()?;
+        let said = String::from_utf8_lossy(log.get(self.written_before..)?);
+        said.lines().last().filter(|last| last.contains(LAST_WORDS))?;
+        said.lines().rev().find(|line| line.contains(LOST))?.split_whitespace().next()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExitStatus, ExitStatusExt, LAST_WORDS, LOST, Life, Result, Timestamp, Why};
+    use crate::chaos::ledger::Ending;
+
+    /// How a process is judged that said this and ended so, and whose predecessor had lost the lead.
+    fn judged(said: &str, wait_status: i32) -> Result<Ending> {
+        let before = format!("2026-01-01T00:00:00Z ERROR {LOST}\nprogram: {LAST_WORDS}\n");
+        let log = std::env::temp_dir().join(format!("chaos-{}.log", uuid::Uuid::new_v4()));
+        std::fs::write(&log, format!("{before}{said}")).unwrap();
+        let life = Life { log, written_before: before.len(), began: Timestamp::now(), told: None };
+        let ending = life.ending(ExitStatus::from_raw(wait_status));
+        std::fs::remove_file(&life.log).unwrap();
+        ending
+    }
+
+    #[test]
+    fn who_has_lost_the_lead_may_end_and_who_crashes_may_not() {
+        let lost = format!("2026-01-01T00:01:00Z ERROR {LOST}\nprogram: {LAST_WORDS}: it was late\n");
+        let one = 1 << 8;
+        let ending = judged(&lost, one).unwrap();
+        assert_eq!((ending.why, ending.span.began), (Why::LostTheLead, "2026-01-01T00:01:00Z".parse().unwrap()));
+        assert!(judged(&lost, 101 << 8).is_err(), "a panic");
+        assert!(judged(&lost, 11).is_err(), "a signal");
+        assert!(judged("", one).is_err(), "what its predecessor said");
+        assert!(judged(&format!("{lost}and more\n"), one).is_err(), "not its last words");
+        assert!(judged("program: the port is taken\n", one).is_err(), "another trouble");
     }
 }

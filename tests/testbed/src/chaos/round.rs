@@ -11,7 +11,7 @@ use photo_removal_operator::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
 use tokio::time::{Instant, sleep};
 
 use super::evidence::Evidence;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Why};
 use super::oracles::discretion::Place;
 use super::oracles::{budget, discretion, ends, justified, memory, patience, single};
 use super::plan::{self, Endings, Plan, Temper};
@@ -78,7 +78,7 @@ impl Chaos {
                 break;
             }
             sleep(Duration::from_millis(200)).await;
-            self.stage.replicas.all_live()?;
+            self.stage.look_after().await?;
             found = self.stage.world.all().await?;
         }
         self.take_away_what_goes_on(&found).await?;
@@ -105,13 +105,14 @@ impl Chaos {
     }
 
     /// Waits for a while in which the operator asks nobody for anything, watches and the lease aside.
-    async fn silence(&self) -> Result<()> {
+    async fn silence(&mut self) -> Result<()> {
         let end = Instant::now() + Duration::from_secs(60);
         let mut noise = String::new();
         while Instant::now() < end {
             let (requests, calls) = self.calls()?;
             let since = Timestamp::now();
             sleep(SILENCE).await;
+            self.stage.look_after().await?;
             let (more_requests, more_calls) = self.calls()?;
             if requests == more_requests && calls == more_calls {
                 return Ok(());
@@ -153,6 +154,7 @@ impl Chaos {
         let met = self.stage.world.api().seen().iter().filter(|seen| seen.fault.is_some()).count();
         round.api_faults = met - self.met;
         round.endings = evidence.ledger.endings.len();
+        round.lost = evidence.ledger.endings.iter().filter(|ending| ending.why == Why::LostTheLead).count();
         round.resident = self.stage.replicas.resident();
         self.memory.extend(round.resident.filter(|_| self.settings.endings == Endings::Never));
         round.offences.extend(memory::judge(&self.memory));
@@ -177,7 +179,10 @@ impl Chaos {
 
     async fn places(&self, statuses: String, began: Timestamp) -> Result<Vec<Place>> {
         let place = |name: &str, text: String| Place { name: name.to_owned(), text };
-        let mut places = vec![place("a status", statuses), place("the metrics", self.stage.replicas.metrics().await?)];
+        let metrics = || self.stage.replicas.metrics();
+        // A process that was started a moment ago does not serve yet.
+        let metrics = eventually("the metrics of every process", crate::SOON, metrics).await?;
+        let mut places = vec![place("a status", statuses), place("the metrics", metrics)];
         for namespace in self.stage.world.namespaces() {
             let events = Api::<Event>::namespaced(self.stage.world.client().clone(), namespace);
             let failed = || "The events could not be listed".to_owned();

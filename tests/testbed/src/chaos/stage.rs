@@ -54,7 +54,7 @@ impl Stage {
     }
 
     pub(super) async fn perform(&mut self, action: &Action) -> Result<()> {
-        self.replicas.all_live()?;
+        self.look_after().await?;
         match action {
             Action::Create { object, owner, place, wish } => self.create(*object, *owner, *place, wish).await?,
             Action::Edit { object, change } => self.edit(*object, *change).await?,
@@ -109,6 +109,13 @@ impl Stage {
         if let Some(outage) = self.ledger.outages.last_mut().filter(|outage| outage.done == Timestamp::MAX) {
             outage.done = Timestamp::now();
         }
+        Ok(())
+    }
+
+    /// Starts processes anew that lost the lead.
+    pub(super) async fn look_after(&mut self) -> Result<()> {
+        let endings = self.replicas.look_after(&self.world).await?;
+        self.ledger.endings.extend(endings);
         Ok(())
     }
 
