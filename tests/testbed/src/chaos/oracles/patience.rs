@@ -5,14 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, Reason};
 
 use super::super::evidence::{Evidence, Write};
-use super::super::plan::{NEVER, PLACES};
+use super::super::plan::PLACES;
 
 /// A request that came early, `Limits::grace` for those that were under way aside, is an offence, with these exceptions:
 ///
 /// - A process ended between the throttled answer and the request, and no object told of the pause: what was stored of
 ///   those of the application that were still there when the request came says nothing of it.
-/// - Pauses of the sign-in are stored nowhere, so the end of a process excuses every one of them; and each Secret keeps
-///   its own, so those of an application that several Secrets sign in are not judged.
+/// - Pauses of the sign-in are stored nowhere, so the end of a process excuses every one of them.
+///
+/// A pause is the application's, whichever Secret it was met with: at Graph, and at the sign-in.
 pub(in super::super) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
     let early = evidence.requests.iter().filter_map(|request| request.early.map(|told| (request, told)));
     let offences = early.filter_map(|(request, told)| {
@@ -25,10 +26,6 @@ pub(in super::super) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
 
 fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Option<String> {
     let app = evidence.ledger.clients.iter().position(|client| request.client_id.as_ref() == Some(client))?;
-    let is_shared = PLACES[..NEVER].iter().filter(|place| place.app == app).count() > 1;
-    if request.listener == Listener::SignIn && is_shared {
-        return None;
-    }
     let endings = evidence.ledger.endings.iter().map(|ending| ending.span);
     let ended = endings.filter(|ended| ended.done >= told && ended.began <= request.time);
     let Some(ended) = ended.map(|ended| ended.began).max() else {
@@ -60,4 +57,35 @@ fn pause(status: &PhotoRemovalStatus) -> Option<Timestamp> {
     let last = status.last_attempt.as_ref().filter(|last| matches!(last.http_status, Some(429 | 503)));
     let asked = last.and_then(|last| last.time.checked_add(SignedDuration::from_secs(last.retry_after_seconds?)).ok());
     waiting.max(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use emulator::Recorded;
+    use serde_json::json;
+
+    use super::judge;
+    use crate::chaos::evidence::Evidence;
+    use crate::chaos::ledger::{Ending, Ledger, Span, Why};
+
+    /// A request to the sign-in of the first application, which several Secrets sign in, that came a second after it was
+    /// told to stay away.
+    fn early() -> Recorded {
+        let request = json!({
+            "number": 7, "time": "2026-01-01T00:00:02Z", "sinceStartMilliseconds": 2000, "listener": "signIn",
+            "operation": "token", "method": "POST", "path": "/", "clientId": "shared", "headers": {}, "form": [],
+            "bodyLength": 0, "early": "2026-01-01T00:00:01Z",
+        });
+        serde_json::from_value(request).unwrap()
+    }
+
+    #[test]
+    fn a_pause_of_the_sign_in_is_every_secrets_of_the_application() {
+        let mut ledger = Ledger { clients: vec!["shared".to_owned()], ..Ledger::default() };
+        let requests = [early()];
+        assert_eq!(judge(&Evidence::new(&ledger, &requests, &[])).len(), 1);
+        let [began, done] = ["2026-01-01T00:00:01.2Z", "2026-01-01T00:00:01.4Z"].map(|time| time.parse().unwrap());
+        ledger.endings.push(Ending { span: Span { began, done }, why: Why::Told });
+        assert_eq!(judge(&Evidence::new(&ledger, &requests, &[])), [""; 0], "the process that was told had ended");
+    }
 }

@@ -77,9 +77,6 @@ pub(super) const PLACES: [Place; 5] = [
 /// The place whose Secret never comes to be.
 pub(super) const NEVER: usize = 4;
 
-/// The application that one Secret alone signs in.
-pub(super) const ALONE: usize = 1;
-
 /// What an object asks for beside its owner. Times count from the moment at which it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wish {
