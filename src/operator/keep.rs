@@ -18,6 +18,11 @@ const CONFLICTS: u32 = 5;
 /// What is written of the status of an object that does not fit the schema.
 const UNREADABLE: [&str; 3] = ["observedGeneration", "conditions", "completionTime"];
 
+/// When an object is looked at again whose write or deletion met a conflict. The watch brings the change that came before
+/// as a rule; but a refusal that no change stands behind, as from something in front of the API server, must not leave the
+/// object waiting for one.
+pub(super) const AFTER_A_CONFLICT: Duration = Duration::from_secs(1);
+
 /// The pause between two writes that fail while the operator is about to end.
 const BETWEEN_LAST_TRIES: Duration = Duration::from_millis(500);
 
@@ -93,7 +98,7 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
     Err(Error::Contended)
 }
 
-/// Writes a status that the heart asked for. A conflict is fine: the object is looked at again when the watch brings it.
+/// Writes a status that the heart asked for. A conflict is fine: the object is looked at again.
 pub(super) async fn settle(context: &Context, live: &Live, status: &PhotoRemovalStatus) -> Result<Action, Error> {
     let before = live.object.as_ref().ok().and_then(|object| object.status.as_ref()?.reason());
     match write(context, live, status).await {
@@ -101,7 +106,8 @@ pub(super) async fn settle(context: &Context, live: &Live, status: &PhotoRemoval
             tell(context, live, &News { before, came_back: false }, status, &change).await;
             Ok(next(status))
         }
-        Err(WriteError::Conflict | WriteError::Gone | WriteError::Unfit) => Ok(Action::await_change()),
+        Err(WriteError::Conflict) => Ok(Action::requeue(AFTER_A_CONFLICT)),
+        Err(WriteError::Gone | WriteError::Unfit) => Ok(Action::await_change()),
         Err(WriteError::Call(error)) => Err(error.into()),
     }
 }
@@ -118,7 +124,8 @@ pub(super) async fn settle_unreadable(
     let change = match write(context, live, status).await {
         Ok(change) => change,
         Err(WriteError::Unfit) => version(),
-        Err(WriteError::Conflict | WriteError::Gone) => return Ok(Action::await_change()),
+        Err(WriteError::Conflict) => return Ok(Action::requeue(AFTER_A_CONFLICT)),
+        Err(WriteError::Gone) => return Ok(Action::await_change()),
         Err(WriteError::Call(error)) => return Err(error.into()),
     };
     tell(context, live, &News { before: None, came_back: false }, status, &change).await;

@@ -12,7 +12,7 @@ use super::attempt::Try;
 use super::context::{Context, Kept, retry, seen};
 use super::desk::View;
 use super::error::Error;
-use super::keep::{keep, keep_late, settle, settle_unreadable, wait};
+use super::keep::{AFTER_A_CONFLICT, keep, keep_late, settle, settle_unreadable, wait};
 use super::session::{Session, Source};
 use crate::api::{PhotoRemoval, PhotoRemovalStatus, Removal, Target};
 use crate::clock::{self, Stopwatch};
@@ -95,9 +95,10 @@ async fn follow(step: Step, object: &PhotoRemoval, who: &ObjectRef, context: &Co
         Step::WaitUntil(time) => Ok(wait(time)),
         Step::Record(status) => Box::pin(settle(context, &Live::seen(object), &status)).await,
         Step::Discard => {
-            // Whoever changed it in the meantime may want to keep it: the watch brings that.
+            // Whoever changed it in the meantime may want to keep it: the watch brings that, or, of a conflict that no
+            // change stands behind, the next look. One that is gone is not looked at.
             context.removals.discard(who, &object.metadata).await?;
-            Ok(Action::await_change())
+            Ok(Action::requeue(AFTER_A_CONFLICT))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use http::{Method, StatusCode};
 use photo_removal_operator::api::Reason;
+use serde_json::json;
 use testbed::{Fault, Matcher, SOON, World, eventually};
 
 use crate::Outcome;
@@ -100,6 +101,29 @@ async fn reads_that_fail_are_made_again_and_nothing_is_sent_before() -> Outcome 
         Picture::after(Reason::Removed, 200).expect(&world, "jane", USER).await?;
         assert_eq!(injected.hits(), 2, "{fault:?} on {part}");
     }
+    Ok(())
+}
+
+/// As something in front of the API server may say it: no change that the watch would bring stands behind it.
+#[tokio::test]
+async fn a_conflict_that_no_change_stands_behind_does_not_leave_an_object_waiting_for_one() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    let writes = Matcher::any().method(Method::PUT).containing("/status").times(3);
+    let refused = world.api().inject(writes, Fault::Status(StatusCode::CONFLICT));
+    let mut manifest = world.manifest("late", USER);
+    manifest["spec"]["notAfter"] = json!("2020-01-01T00:00:00Z");
+    world.apply(&manifest).await?;
+    world.wait_for_reason("late", Reason::Expired).await?;
+    assert_eq!(refused.hits(), 3, "writes that were refused");
+
+    let deletions = Matcher::any().method(Method::DELETE).containing("/photoremovals/").times(2);
+    let refused = world.api().inject(deletions, Fault::Status(StatusCode::CONFLICT));
+    world.user(USER);
+    let mut manifest = world.manifest("brief", USER);
+    manifest["spec"]["ttlSecondsAfterFinished"] = json!(0);
+    world.apply(&manifest).await?;
+    eventually("it is deleted", SOON, || async { world.get("brief").await.is_err().then_some(()) }).await?;
+    assert_eq!(refused.hits(), 2, "deletions that were refused");
     Ok(())
 }
 
