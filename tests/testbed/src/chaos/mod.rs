@@ -88,7 +88,7 @@ impl Chaos {
             .build()
             .await?;
         let replicas = Replicas::new(settings.program.clone(), settings.replicas);
-        let apps = Apps::register(&world);
+        let apps = Apps::register(&world).await?;
         let stage = Stage { world, replicas, ledger: Ledger::default(), apps, round: 0 };
         Ok(Self { settings, stage, audited: 0, met: 0, memory: Vec::new() })
     }

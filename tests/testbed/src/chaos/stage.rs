@@ -1,7 +1,8 @@
 //! Does what the plan says, and notes it in the ledger.
 
+mod apps;
+mod credentials;
 mod objects;
-mod secrets;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::replicas::Replicas;
 use crate::World;
 use crate::error::Result;
 
-pub(super) use secrets::Apps;
+pub(super) use apps::Apps;
 
 /// Everything that a storm acts on.
 pub(super) struct Stage {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, Reason};
 
 use super::super::evidence::{Evidence, Write};
+use super::super::ledger::Life;
 use super::super::plan::PLACES;
 
 /// A request that came early, `Limits::grace` for those that were under way aside, is an offence, with these exceptions:
@@ -25,7 +26,9 @@ pub(in super::super) fn judge(evidence: &Evidence<'_>) -> Vec<String> {
 }
 
 fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Option<String> {
-    let app = evidence.ledger.clients.iter().position(|client| request.client_id.as_ref() == Some(client))?;
+    if !evidence.ledger.clients.iter().any(|client| request.client_id.as_ref() == Some(client)) {
+        return None;
+    }
     let endings = evidence.ledger.endings.iter().map(|ending| ending.span);
     let ended = endings.filter(|ended| ended.done >= told && ended.began <= request.time);
     let Some(ended) = ended.map(|ended| ended.began).max() else {
@@ -34,8 +37,7 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
     if request.listener == Listener::SignIn {
         return None;
     }
-    let of_the_app = evidence.ledger.lives.iter().filter(|life| PLACES[life.place].app == app);
-    let there = of_the_app.filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
+    let there = evidence.ledger.lives.iter().filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
     there.into_iter().find_map(|life| {
         let writes = evidence.writes.iter().filter(|write| write.uid == life.uid && write.span.done < ended);
         let last = writes.max_by_key(|write| write.span.done)?;
@@ -43,9 +45,16 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
         if evidence.unclear.iter().any(unclear) {
             return None;
         }
-        let until = pause(&last.status)?;
+        let until = pause(&last.status).filter(|_| client(evidence, life, &last.status) == request.client_id)?;
         (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
     })
+}
+
+/// The application that an object met its pause with, which its Secret may not hold any more.
+fn client(evidence: &Evidence<'_>, life: &Life, status: &PhotoRemovalStatus) -> Option<String> {
+    let last = status.last_attempt.as_ref().and_then(|last| evidence.request(last.client_request_id.as_deref()?));
+    let of_the_place = || evidence.ledger.clients.get(PLACES[life.place].app).cloned();
+    last.map_or_else(of_the_place, |last| last.client_id.clone())
 }
 
 /// Until when an object says that its application is to stay away.

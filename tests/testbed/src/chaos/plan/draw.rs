@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::chance::Chance;
-use super::{Action, Change, Endings, Kind, NEVER, Owner, PLACES, Plan, Step, Tampering, Temper, Wish, trouble};
+use super::{Action, Change, Endings, Kind, NEVER, Owner, Plan, Step, Tampering, Temper, Wish, trouble};
 
 /// Longer than any storm.
 const NEVER_COMES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -72,11 +72,15 @@ impl Draw {
             Api::Stopped | Api::Paused => return self.elsewhere(),
             Api::Up => {}
         }
-        if let Some(replica) = self.replicas.iter().position(|runs| !runs)
-            && self.chance.one_in(3)
-        {
-            self.replicas[replica] = true;
-            return Some(Action::Start { replica });
+        if let Some(replica) = self.replicas.iter().position(|runs| !runs) {
+            if self.chance.one_in(3) {
+                self.replicas[replica] = true;
+                return Some(Action::Start { replica });
+            }
+            // What the process has learnt about a credential, its successor has to get on without.
+            if self.chance.one_in(4) {
+                return Some(self.take_or_replace());
+            }
         }
         match self.chance.below(100) {
             0..22 => Some(self.create()),
@@ -133,7 +137,7 @@ impl Draw {
         // Now and then two objects name one owner.
         let known = self.chance.below(self.owners.len().max(1));
         let owner = if !self.owners.is_empty() && self.chance.one_in(8) { known } else { self.owner() };
-        let place = if self.chance.one_in(25) { NEVER } else { self.chance.below(PLACES.len() - 1) };
+        let place = if self.chance.one_in(25) { NEVER } else { self.chance.below(NEVER) };
         Action::Create { object, owner, place, wish: self.wish() }
     }
 
@@ -217,10 +221,14 @@ impl Draw {
         Some(Action::Delete { object })
     }
 
+    fn take_or_replace(&mut self) -> Action {
+        let how = if self.chance.one_in(3) { Tampering::Replace } else { Tampering::Delete };
+        Action::Tamper { place: self.chance.below(NEVER), how }
+    }
+
     fn tamper(&mut self) -> Action {
-        use Tampering::{Break, Delete, Garble, Mend, Rotate};
-        let place = self.chance.below(PLACES.len() - 1);
-        let hows = [Break, Garble, Delete, Mend, Mend, Rotate];
-        Action::Tamper { place, how: hows[self.chance.below(hows.len())] }
+        use Tampering::{Break, Delete, Garble, Mend, Replace, Rotate};
+        let hows = [Break, Garble, Delete, Replace, Mend, Mend, Rotate, Rotate];
+        Action::Tamper { place: self.chance.below(NEVER), how: hows[self.chance.below(hows.len())] }
     }
 }

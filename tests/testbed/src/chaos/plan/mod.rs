@@ -59,23 +59,42 @@ pub(super) struct Owner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) namespace: usize,
-    pub(super) secret: &'static str,
+    /// Of the Secret, or the `ServiceAccount`.
+    pub(super) name: &'static str,
+    pub(super) way: Way,
     /// Which of the two applications it signs in.
     pub(super) app: usize,
 }
 
-/// Two namespaces, two applications; the first is signed in by three Secrets, which share its pace. The last Secret never
-/// comes to be.
-pub(super) const PLACES: [Place; 5] = [
-    Place { namespace: 0, secret: "graph", app: 0 },
-    Place { namespace: 1, secret: "graph", app: 0 },
-    Place { namespace: 0, secret: "second", app: 0 },
-    Place { namespace: 1, secret: "other", app: 1 },
-    Place { namespace: 1, secret: "never", app: 1 },
+/// How it is proved that the application signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    ClientSecret,
+    Certificate,
+    /// By tokens of a `ServiceAccount`; nothing is stored.
+    Account,
+}
+
+impl Place {
+    const fn new(namespace: usize, name: &'static str, way: Way, app: usize) -> Self {
+        Self { namespace, name, way, app }
+    }
+}
+
+/// Two namespaces, two applications, each signed in to in several ways at once, which share its pace. The last Secret
+/// never comes to be.
+pub(super) const PLACES: [Place; 7] = [
+    Place::new(0, "graph", Way::ClientSecret, 0),
+    Place::new(1, "graph", Way::ClientSecret, 0),
+    Place::new(0, "certificate", Way::Certificate, 0),
+    Place::new(1, "other", Way::ClientSecret, 1),
+    Place::new(1, "certificate", Way::Certificate, 1),
+    Place::new(0, "account", Way::Account, 1),
+    Place::new(1, "never", Way::ClientSecret, 1),
 ];
 
 /// The place whose Secret never comes to be.
-pub(super) const NEVER: usize = 4;
+pub(super) const NEVER: usize = PLACES.len() - 1;
 
 /// What an object asks for beside its owner. Times count from the moment at which it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,14 +124,17 @@ pub(super) enum Change {
 /// A change of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tampering {
-    /// The Secret holds a client secret that Entra does not know.
+    /// The Secret holds a client secret, or a certificate, that Entra does not know; the account an application.
     Break,
-    /// The Secret lacks a key.
+    /// The Secret lacks a key; the account an annotation.
     Garble,
     Delete,
     Mend,
-    /// The application gets another client secret, the old one ends, and the Secret holds the new one a moment later.
+    /// The application gets another client secret, or certificate, the old one ends, and the Secret holds the new one a
+    /// moment later. An account is made anew.
     Rotate,
+    /// The Secret signs in the other application; the account names it, and is not trusted by it.
+    Replace,
 }
 
 /// One thing that is done.
@@ -200,15 +222,15 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Create { object, owner, place, wish } => {
-                let Place { namespace, secret, .. } = PLACES[*place];
-                write!(f, "create o{object} owner {owner} in {namespace} by {secret}{wish}")
+                let Place { namespace, name, .. } = PLACES[*place];
+                write!(f, "create o{object} owner {owner} in {namespace} by {name}{wish}")
             }
             Self::Edit { object, change } => write!(f, "edit o{object} {change:?}"),
             Self::Delete { object } => write!(f, "delete o{object}"),
             Self::Recreate { object } => write!(f, "recreate o{object}"),
             Self::Microsoft { label, .. } | Self::SignIn { label, .. } => write!(f, "microsoft {label}"),
             Self::Tamper { place, how } => {
-                write!(f, "secret {}/{} {how:?}", PLACES[*place].namespace, PLACES[*place].secret)
+                write!(f, "credential {}/{} {how:?}", PLACES[*place].namespace, PLACES[*place].name)
             }
             Self::Api { label, .. } => write!(f, "api {label}"),
             Self::Kill { replica } => write!(f, "kill -9 {replica}"),

@@ -104,6 +104,8 @@ pub(super) fn api(chance: &mut Chance, temper: Temper) -> Option<Action> {
         ("status writes", Matcher::any().method(Method::PUT).containing("/status")),
         ("reads of objects", Matcher::any().method(Method::GET).containing("/photoremovals/")),
         ("reads of Secrets", Matcher::any().method(Method::GET).containing("/secrets/")),
+        ("reads of accounts", Matcher::any().method(Method::GET).containing("/serviceaccounts/")),
+        ("tokens of accounts", Matcher::any().method(Method::POST).containing("/serviceaccounts/")),
         ("lists", Matcher::any().method(Method::GET).containing("limit=500")),
         ("watches", Matcher::any().containing("watch=true")),
         ("events", Matcher::any().method(Method::POST).containing("/events")),

@@ -5,7 +5,7 @@ use photo_removal_operator::api::PhotoRemoval;
 use serde_json::{Value, json};
 
 use super::super::ledger::{Asked, Life, Span};
-use super::super::plan::{Change, Kind, Owner, PLACES, Wish};
+use super::super::plan::{Change, Kind, Owner, PLACES, Way, Wish};
 use super::{Stage, from_now, spanned};
 use crate::error::{Context, Result};
 
@@ -27,7 +27,8 @@ impl Stage {
         let name = format!("r{}-o{object}", self.round);
         let mut spec = spec(&asked);
         spec["target"] = target(&self.ledger.owners[owner]);
-        spec["credentials"] = json!({"secretRef": {"name": PLACES[place].secret}});
+        let reference = if PLACES[place].way == Way::Account { "serviceAccountRef" } else { "secretRef" };
+        spec["credentials"] = json!({reference: {"name": PLACES[place].name}});
         let manifest = json!({
             "apiVersion": "photoremoval.dev/v1alpha1",
             "kind": "PhotoRemoval",
