@@ -96,6 +96,8 @@ pub(super) struct Ledger {
     pub(super) owners: Vec<Owner>,
     pub(super) lives: Vec<Life>,
     pub(super) endings: Vec<Ending>,
+    /// Every change of a credential, and of which place's.
+    pub(super) tampered: Vec<(usize, Span)>,
     /// The client ids of the applications.
     pub(super) clients: Vec<String>,
     /// From each kill of the API server, whose last moments are missing in its audit log, until the next is ready.

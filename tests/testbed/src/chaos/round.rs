@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::evidence::Evidence;
 use super::ledger::{Ledger, Why};
 use super::oracles::discretion::Place;
-use super::oracles::{budget, discretion, ends, justified, memory, patience, single};
+use super::oracles::{budget, discretion, ends, justified, memory, patience, single, thrift};
 use super::plan::{self, Endings, Plan, Temper};
 use super::replicas::Replicas;
 use super::{Chaos, PERSON, Round, Settings};
@@ -151,8 +151,8 @@ impl Chaos {
         round.objects = evidence.ledger.lives.len();
         round.deletes = evidence.deletes().count();
         round.faults = requests.iter().filter(|request| request.fault.is_some()).count();
-        let met = self.stage.world.api().seen().iter().filter(|seen| seen.fault.is_some()).count();
-        round.api_faults = met - self.met;
+        let met: Vec<_> = self.stage.world.api().seen().into_iter().filter(|seen| seen.fault.is_some()).collect();
+        round.api_faults = met.len() - self.met;
         round.endings = evidence.ledger.endings.len();
         round.lost = evidence.ledger.endings.iter().filter(|ending| ending.why == Why::LostTheLead).count();
         round.resident = self.stage.replicas.resident();
@@ -163,11 +163,12 @@ impl Chaos {
         round.offences.extend(justified::judge(&evidence));
         round.offences.extend(single::judge(&evidence));
         round.offences.extend(budget::judge(&evidence, plan.steps.len(), found));
+        round.offences.extend(thrift::judge(&evidence, &met[self.met..]));
         round.offences.extend(discretion::forbidden(&evidence));
         let statuses: Vec<_> = evidence.writes.iter().map(|write| &write.status).collect();
         let statuses = serde_json::to_string(&statuses).context(|| "The statuses are no JSON".to_owned())?;
         round.offences.extend(discretion::judge(&self.canaries(), &self.places(statuses, began).await?));
-        (self.audited, self.met) = (next, met);
+        (self.audited, self.met) = (next, met.len());
         Ok(())
     }
 

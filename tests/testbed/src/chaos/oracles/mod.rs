@@ -7,6 +7,7 @@
 //! | `single.rs` | never two DELETEs for one target are under way at a time |
 //! | `patience.rs` | no request of an application comes before a `Retry-After` has passed |
 //! | `budget.rs` | attempts are counted as they were made; calls are few |
+//! | `thrift.rs` | each object costs the API server no more than what happened to it is worth |
 //! | `memory.rs` | a process that lives through many rounds does not grow |
 //! | `discretion.rs` | no secret, token or name gets out; nothing is forbidden; nothing panics |
 
@@ -17,3 +18,4 @@ pub(super) mod justified;
 pub(super) mod memory;
 pub(super) mod patience;
 pub(super) mod single;
+pub(super) mod thrift;

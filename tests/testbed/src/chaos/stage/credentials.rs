@@ -4,15 +4,20 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, DeleteParams};
 
 use super::super::plan::{NEVER, PLACES, Place, Tampering, Way};
-use super::Stage;
+use super::{Stage, spanned};
 use crate::error::{Context, Result};
 
 /// The annotations of a `ServiceAccount`; the Secret's keys of the same meaning are the first two that are put.
 const ANNOTATIONS: [&str; 2] = ["azure.workload.identity/tenant-id", "azure.workload.identity/client-id"];
 
 impl Stage {
-    pub(super) async fn tamper(&mut self, place: usize, how: Tampering) -> Result<()> {
-        let place = PLACES[place];
+    pub(super) async fn tamper(&mut self, number: usize, how: Tampering) -> Result<()> {
+        let (changed, span) = spanned(self.change(PLACES[number], how)).await;
+        self.ledger.tampered.push((number, span));
+        changed
+    }
+
+    async fn change(&mut self, place: Place, how: Tampering) -> Result<()> {
         match how {
             Tampering::Break if place.way == Way::Account => {
                 let nobody = uuid::Uuid::new_v4().to_string();
