@@ -4,6 +4,7 @@ mod clients;
 mod model;
 mod run;
 mod simulation;
+mod spacing;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
