@@ -20,7 +20,8 @@ pub(super) trait Client {
     fn next(&self, now: Time) -> Option<Time>;
     /// Whoever got a slot is about to send; none if that may not be any more.
     fn leave(&mut self, sent: Self::Sent, now: Time) -> Option<Self::Sent>;
-    fn hear(&mut self, sent: Self::Sent, answer: Answer, took: Duration, now: Time);
+    /// Hears an answer. Returns until when it stays away because of all that it has heard; any past time if it does not.
+    fn hear(&mut self, sent: Self::Sent, answer: Answer, took: Duration, now: Time) -> Time;
 }
 
 /// A number of slots, and a pause.
@@ -59,15 +60,16 @@ impl Client for Constant {
         may.then_some(())
     }
 
-    fn hear(&mut self, (): (), answer: Answer, _: Duration, now: Time) {
+    fn hear(&mut self, (): (), answer: Answer, _: Duration, now: Time) -> Time {
         self.held -= 1;
         let Answer::Throttled(said) = answer else {
             self.throttles = 0;
-            return;
+            return self.paused_until;
         };
         self.throttles += u32::from(now >= self.paused_until);
         let wait = said.unwrap_or_else(|| BACKOFF.after(self.throttles.max(1), Seed("x")));
         self.paused_until = self.paused_until.max(now + seconds(wait.as_secs_f64()));
+        self.paused_until
     }
 }
 
@@ -173,7 +175,7 @@ impl Client for Governed {
         sends.map(|start| (start, since))
     }
 
-    fn hear(&mut self, (start, _): Self::Sent, answer: Answer, took: Duration, now: Time) {
+    fn hear(&mut self, (start, _): Self::Sent, answer: Answer, took: Duration, now: Time) -> Time {
         self.governor.release();
         self.governor.sent();
         match answer {
@@ -188,5 +190,6 @@ impl Client for Governed {
                 self.pause.1 = self.pause.1.max(told);
             }
         }
+        self.pause.1
     }
 }

@@ -7,16 +7,21 @@ use std::time::Duration;
 use super::clients::Client;
 use super::model::{Answer, Chance, Graph, Limits, Time, seconds};
 
-/// Limits that hold from a time on, in seconds.
-pub(super) type Phase = (f64, Limits);
+/// Limits that hold from a time on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase {
+    /// In seconds since the beginning.
+    pub(super) from: f64,
+    /// How long from then on nothing is counted, in seconds: the client has to find out.
+    pub(super) adapts: f64,
+    pub(super) limits: Limits,
+}
 
 /// What a run is about.
 #[derive(Clone, Debug)]
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) phases: Vec<Phase>,
-    /// How long from the start of each phase on nothing is counted, in seconds.
-    pub(super) warm_up: f64,
     pub(super) length: f64,
     /// How long a slot is held before the request is sent, in seconds at most.
     pub(super) before: f64,
@@ -28,15 +33,23 @@ pub(super) struct Scenario {
 /// What a run brought.
 #[derive(Debug, Default)]
 pub(super) struct Ran {
-    /// Requests that passed in the time that counts, but for what the bucket had saved up before.
+    pub(super) phases: Vec<Brought>,
+    /// The requests that were sent in a pause, whether Graph asked for it or the client chose it, at any time.
+    pub(super) sent_in_a_pause: usize,
+    /// The throttled answers after which the client did not stay away, or not as long as Graph had said, at any time.
+    pub(super) cut_short: usize,
+}
+
+/// What a phase brought, in the time of it that counts.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    /// Requests that passed, but for what the bucket had saved up before.
     pub(super) passed: f64,
-    /// What the limits allow in that time.
+    /// What the limits allow.
     pub(super) allowed: f64,
-    /// The pauses that began in that time, and all throttled answers that did not begin one.
+    /// The throttled answers that began a pause, and all others: those to requests that were on their way by then.
     pub(super) pauses: usize,
     pub(super) late: usize,
-    /// Of those, the ones to requests that were sent when that pause was in force already.
-    pub(super) in_a_pause: usize,
     /// The time that counts, and how much of it was a pause.
     pub(super) counted: Time,
     pub(super) paused: Time,
@@ -52,18 +65,32 @@ enum Event<S> {
 /// The numbers of the run so far.
 struct Tally {
     ran: Ran,
+    /// Of the present phase.
+    brought: Brought,
     /// From when to when the present phase counts, and what the bucket held when that began.
     span: (Time, Time),
     saved: Option<f64>,
-    /// When the last pause began, for the client, and when it ends.
-    paused_from: Time,
+    /// When the client's last pause ends.
     paused_until: Time,
 }
 
 impl Scenario {
     fn span(&self, phase: usize) -> (Time, Time) {
-        let end = self.phases.get(phase + 1).map_or(self.length, |(start, _)| *start);
-        (seconds(self.phases[phase].0 + self.warm_up), seconds(end))
+        let end = self.phases.get(phase + 1).map_or(self.length, |next| next.from);
+        let Phase { from, adapts, .. } = self.phases[phase];
+        (seconds(from + adapts), seconds(end))
+    }
+}
+
+impl Brought {
+    /// Of what the limits allow.
+    pub(super) fn share(&self) -> f64 {
+        self.passed / self.allowed
+    }
+
+    /// How much of the time was a pause.
+    pub(super) fn share_of_pauses(&self) -> f64 {
+        Duration::from_micros(self.paused).as_secs_f64() / Duration::from_micros(self.counted).as_secs_f64()
     }
 }
 
@@ -72,38 +99,39 @@ impl Tally {
         (self.span.0..self.span.1).contains(&now)
     }
 
+    fn sent(&mut self, now: Time) {
+        self.ran.sent_in_a_pause += usize::from(now < self.paused_until);
+    }
+
     fn passed(&mut self, graph: &mut Graph, now: Time) {
         if self.counts(now) {
             self.saved.get_or_insert_with(|| graph.level(now));
-            self.ran.passed += 1.0;
+            self.brought.passed += 1.0;
         }
     }
 
-    fn throttled(&mut self, said: Option<Duration>, sent: Time, now: Time) {
-        let counts = self.counts(now);
-        if now < self.paused_until {
-            self.ran.late += usize::from(counts);
-            self.ran.in_a_pause += usize::from(sent > self.paused_from);
-        } else {
-            self.ran.pauses += usize::from(counts);
-            self.paused_from = now;
-        }
-        let until = now + said.map_or(0, |said| seconds(said.as_secs_f64()));
-        if counts && until > self.paused_until {
-            self.ran.paused += until - self.paused_until.max(now);
+    /// The client was throttled, and told that it stays away until then.
+    fn throttled(&mut self, said: Option<Duration>, until: Time, now: Time) {
+        let asked = now + said.map_or(1, |said| seconds(said.as_secs_f64()));
+        self.ran.cut_short += usize::from(until < asked);
+        if self.counts(now) {
+            self.brought.late += usize::from(now < self.paused_until);
+            self.brought.pauses += usize::from(now >= self.paused_until);
+            self.brought.paused += until.saturating_sub(self.paused_until.max(now));
         }
         self.paused_until = self.paused_until.max(until);
     }
 
     /// The phase is over.
     fn close(&mut self, graph: &mut Graph, limits: &Limits, most: u32) {
+        let mut brought = std::mem::take(&mut self.brought);
         let (from, to) = self.span;
-        let length = Duration::from_micros(to - from);
-        self.ran.counted += to - from;
-        self.ran.allowed += limits.allowed(most) * length.as_secs_f64();
+        brought.counted = to - from;
+        brought.allowed = limits.allowed(most) * Duration::from_micros(to - from).as_secs_f64();
         if let Some(saved) = self.saved.take() {
-            self.ran.passed -= (saved - graph.level(to)).max(0.0);
+            brought.passed -= (saved - graph.level(to)).max(0.0);
         }
+        self.ran.phases.push(brought);
     }
 }
 
@@ -150,6 +178,7 @@ impl<C: Client> Play<'_, C> {
     /// Whoever got a slot has done what comes before the request.
     fn leave(&mut self, sent: C::Sent, now: Time) {
         let Some(sent) = self.client.leave(sent, now) else { return };
+        self.tally.sent(now);
         let answer = self.graph.arrive(now);
         let at = now + self.chance.latency(&self.limits);
         self.agenda.put(at, Event::Answered(sent, answer, now));
@@ -159,14 +188,14 @@ impl<C: Client> Play<'_, C> {
         match event {
             Event::Leaves(sent) => self.leave(sent, now),
             Event::Answered(sent, answer, since) => {
-                match answer {
-                    Answer::Passed { .. } => {
-                        self.graph.leave();
-                        self.tally.passed(&mut self.graph, now);
-                    }
-                    Answer::Throttled(said) => self.tally.throttled(said, since, now),
+                if matches!(answer, Answer::Passed { .. }) {
+                    self.graph.leave();
+                    self.tally.passed(&mut self.graph, now);
                 }
-                self.client.hear(sent, answer, Duration::from_micros(now - since), now);
+                let until = self.client.hear(sent, answer, Duration::from_micros(now - since), now);
+                if let Answer::Throttled(said) = answer {
+                    self.tally.throttled(said, until, now);
+                }
             }
         }
     }
@@ -190,8 +219,9 @@ pub(super) fn run<C: Client>(
     client: &mut C,
     mut quiet: impl FnMut(&mut C, Time) -> Vec<C::Sent>,
 ) -> Ran {
-    let (mut phase, limits) = (0, scenario.phases[0].1);
-    let tally = Tally { ran: Ran::default(), span: scenario.span(0), saved: None, paused_from: 0, paused_until: 0 };
+    let (mut phase, limits) = (0, scenario.phases[0].limits);
+    let (ran, brought) = (Ran::default(), Brought::default());
+    let tally = Tally { ran, brought, span: scenario.span(0), saved: None, paused_until: 0 };
     let agenda = Agenda { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new() };
     let (chance, graph) = (Chance(scenario.seed), Graph::new(limits));
     let mut play = Play { scenario, client, chance, limits, graph, tally, agenda };
@@ -203,9 +233,9 @@ pub(super) fn run<C: Client>(
         if next >= play.tally.span.1 {
             play.tally.close(&mut play.graph, &play.limits, most);
             phase += 1;
-            let Some((start, changed)) = scenario.phases.get(phase) else { return play.tally.ran };
-            (play.limits, play.tally.span) = (*changed, scenario.span(phase));
-            play.graph.change(*changed, seconds(*start));
+            let Some(changed) = scenario.phases.get(phase) else { return play.tally.ran };
+            (play.limits, play.tally.span) = (changed.limits, scenario.span(phase));
+            play.graph.change(changed.limits, seconds(changed.from));
         }
         now = next;
         let mut sends = Vec::new();
