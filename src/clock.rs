@@ -12,11 +12,17 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// How long it is until then; nothing if it is past. A millisecond more than the difference of two rounded times, so
-/// that whoever sleeps so long wakes after it.
+/// How long it is until then; nothing if it is past.
 #[must_use]
 pub fn until(time: Timestamp) -> Option<Duration> {
-    let rest = time.duration_since(now());
+    rest(now(), time)
+}
+
+/// How long to sleep from a time to a later one; nothing if it is not later. A millisecond more than the difference of two
+/// rounded times, so that whoever sleeps so long wakes after it.
+#[must_use]
+pub fn rest(from: Timestamp, to: Timestamp) -> Option<Duration> {
+    let rest = to.duration_since(from);
     (rest.is_positive()).then(|| rest.unsigned_abs() + Duration::from_millis(1))
 }
 

@@ -1,5 +1,8 @@
 //! The async shell around the governors.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +38,8 @@ struct Inner<T> {
     /// For throttled answers that do not say how long to wait.
     backoff: Backoff,
     wake: Box<dyn Fn(T) + Send + Sync>,
+    /// The wall clock; in tests one that goes with the paused time of the timers.
+    now: Box<dyn Fn() -> Timestamp + Send + Sync>,
     governors: Mutex<HashMap<Account, Governed<T>>>,
 }
 
@@ -85,8 +90,21 @@ impl<T: Waiter> Governed<T> {
 impl<T: Waiter> Pacing<T> {
     /// Governors with at most that many slots each. `wake` is called with whoever's turn it is; it must not block.
     pub fn new(most: usize, backoff: Backoff, wake: impl Fn(T) + Send + Sync + 'static) -> Self {
-        let governors = Mutex::default();
-        Self { inner: Arc::new(Inner { most, backoff, wake: Box::new(wake), governors }) }
+        Self::with_clock(most, backoff, wake, clock::now)
+    }
+
+    fn with_clock(
+        most: usize,
+        backoff: Backoff,
+        wake: impl Fn(T) + Send + Sync + 'static,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        let (wake, now, governors) = (Box::new(wake), Box::new(now), Mutex::default());
+        Self { inner: Arc::new(Inner { most, backoff, wake, now, governors }) }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.inner.now)()
     }
 
     /// Comes for a slot; without one, the waiter is queued in its lane and will be woken.
@@ -95,7 +113,7 @@ impl<T: Waiter> Pacing<T> {
         let (entry, waits, left) = {
             let mut governors = self.lock();
             let left = forget_but_at(&mut governors, Some(account), waiter);
-            let (on, now) = (self.governed(&mut governors, account), clock::now());
+            let (on, now) = (self.governed(&mut governors, account), self.now());
             (on.governor.enter(lane, waiter, now), on.waits_for_a_time(now), left)
         };
         self.call_up_all(&left);
@@ -141,7 +159,7 @@ impl<T: Waiter> Pacing<T> {
 
     fn governed<'a>(&self, governors: &'a mut HashMap<Account, Governed<T>>, account: &Account) -> &'a mut Governed<T> {
         if !governors.contains_key(account) {
-            drop_the_idle(governors, clock::now());
+            drop_the_idle(governors, self.now());
         }
         let fresh = || Governed { governor: Governor::new(self.inner.most), timer: false };
         governors.entry(account.clone()).or_insert_with(fresh)
@@ -162,7 +180,7 @@ impl<T: Waiter> Pacing<T> {
         let (called, waits) = {
             let mut governors = self.lock();
             let Some(on) = governors.get_mut(account) else { return };
-            let now = clock::now();
+            let now = self.now();
             let called = on.governor.grant(now);
             let waits = on.waits_for_a_time(now);
             if !on.timer && on.governor.is_spent(now) {
@@ -193,9 +211,10 @@ impl<T: Waiter> Pacing<T> {
     fn rest(&self, account: &Account) -> Option<Duration> {
         let mut governors = self.lock();
         let on = governors.get_mut(account)?;
-        let next = on.governor.next_call(clock::now());
+        let now = self.now();
+        let next = on.governor.next_call(now);
         on.timer = next.is_some();
-        next.map(|next| clock::until(next).unwrap_or_default())
+        next.map(|next| clock::rest(now, next).unwrap_or_default())
     }
 }
 
@@ -232,11 +251,11 @@ impl<T: Waiter> Permit<T> {
         let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
         let mut begun = self.begun();
         match *begun {
-            Begun::Granted(start) => match governor.send(start, clock::now()) {
+            Begun::Granted(start) => match governor.send(start, self.pacing.now()) {
                 Some(start) => *begun = Begun::Sending(start),
                 None => return false,
             },
-            Begun::Sending(_) if governor.is_paused(clock::now()) => return false,
+            Begun::Sending(_) if governor.is_paused(self.pacing.now()) => return false,
             Begun::Sending(_) => {}
         }
         true
@@ -246,7 +265,7 @@ impl<T: Waiter> Permit<T> {
     #[must_use]
     pub fn pause_end(&self) -> Option<Timestamp> {
         let governors = self.pacing.lock();
-        governors.get(&self.account).and_then(|on| on.governor.pause_end(clock::now()))
+        governors.get(&self.account).and_then(|on| on.governor.pause_end(self.pacing.now()))
     }
 
     fn begun(&self) -> MutexGuard<'_, Begun> {
@@ -265,14 +284,14 @@ impl<T: Waiter> Permit<T> {
         let mut governors = self.pacing.lock();
         let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
         let seed = Seed(&self.account.0);
-        governor.throttled(self.start(), retry_after, &self.pacing.inner.backoff, seed, clock::now())
+        governor.throttled(self.start(), retry_after, &self.pacing.inner.backoff, seed, self.pacing.now())
     }
 
     /// Graph answered without throttling, after that time. `near_limit`: it says that a limit is near.
     pub fn answered(&self, took: Duration, near_limit: bool) {
         let mut governors = self.pacing.lock();
         let governor = &mut self.pacing.governed(&mut governors, &self.account).governor;
-        governor.answered(self.start(), took, near_limit, clock::now());
+        governor.answered(self.start(), took, near_limit, self.pacing.now());
     }
 }
 
