@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::{Behaviour, Fault, Limits, Operation};
+use emulator::{Behaviour, Fault, FaultKind, Limits, Operation, Recorded};
 use http::StatusCode;
 use photo_removal_operator::api::Reason;
 use photo_removal_operator::cli::Config;
@@ -10,7 +10,7 @@ use serde_json::json;
 use testbed::{Matcher, Result, SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{NEVER, known, on_delete, slow, until_deleted};
+use crate::given::{NEVER, known, on_delete, slow, stays, until_deleted};
 
 /// So many removals in that namespace, with that Secret.
 async fn removals(world: &World, namespace: &str, secret: &str, names: &[String]) -> Result<()> {
@@ -42,7 +42,7 @@ fn order(world: &World) -> Vec<String> {
 #[tokio::test]
 async fn no_more_requests_are_in_flight_than_the_window_lets() -> Outcome {
     for window in [1, 3, 4] {
-        let world = World::builder().config(|config| config.max_in_flight = window).build().await?;
+        let world = World::builder().in_flight(window).build().await?;
         world.emulator().set_behaviour(latency(30));
         world.emulator().set_limits(Limits::off());
         removals(&world, world.namespace(), testbed::SECRET, &names("user", 40)).await?;
@@ -50,6 +50,37 @@ async fn no_more_requests_are_in_flight_than_the_window_lets() -> Outcome {
         world.wait_for_all(SOON).await?;
         let most = world.emulator().max_in_flight();
         assert_eq!(most as usize, window, "the most requests in flight with a window of {window}");
+    }
+    Ok(())
+}
+
+/// The DELETEs that have arrived, and how many of them have no answer.
+fn deletes(world: &World) -> (usize, usize) {
+    let is_delete = |request: &Recorded| request.operation == Operation::Delete;
+    let all: Vec<_> = world.emulator().requests().into_iter().filter(is_delete).collect();
+    (all.len(), all.iter().filter(|request| request.ended.is_none()).count())
+}
+
+/// Sixty wait from the start, and Graph throttles nobody. After so many quick answers it gives none any more: those that
+/// are under way then are as many as the window lets, four before anything was answered and ten, the cap, in the end.
+#[tokio::test]
+async fn the_window_widens_from_four_to_the_cap_and_no_further_while_answers_are_quick() -> Outcome {
+    for (answered, window) in [(0_u32, 4_usize), (40, 10)] {
+        let world = World::builder().in_flight(10).build().await?;
+        world.emulator().set_limits(Limits::off());
+        world.emulator().add_fault(Fault::on(Operation::Delete, slow(40)).times(answered));
+        world.emulator().add_fault(Fault::on(Operation::Delete, FaultKind::Hang));
+        removals(&world, world.namespace(), testbed::SECRET, &names("user", 60)).await?;
+        world.start_operator().await?;
+        eventually("the window is full", SOON, || async {
+            let seen = deletes(&world);
+            if seen.1 >= window { Ok(()) } else { Err(seen) }
+        })
+        .await?;
+        stays("DELETEs, and those under way", || deletes(&world)).await;
+        let expected = (answered as usize + window, window);
+        assert_eq!(deletes(&world), expected, "DELETEs, and those under way, after {answered} answers");
+        assert_eq!(world.emulator().max_in_flight() as usize, window, "the most in flight, after {answered} answers");
     }
     Ok(())
 }
@@ -85,7 +116,7 @@ async fn a_full_window_of_requests_is_waited_out_without_a_single_early_return()
 
 #[tokio::test]
 async fn secrets_of_the_same_application_share_a_window_and_a_pause() -> Outcome {
-    let world = World::builder().config(|config| config.max_in_flight = 2).build().await?;
+    let world = World::builder().in_flight(2).build().await?;
     world.emulator().set_behaviour(latency(30));
     world.put_secret(world.namespace(), "twin", &world.good_secret()).await?;
     world.emulator().add_fault(Fault::on(Operation::Delete, known("429 Retry-After 1")).times(1));
@@ -101,8 +132,8 @@ async fn secrets_of_the_same_application_share_a_window_and_a_pause() -> Outcome
 
 #[tokio::test]
 async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
-    let one_at_a_time = |config: &mut Config| (config.max_in_flight, config.credential_recheck) = (1, NEVER);
-    let world = World::builder().namespaces(2).config(one_at_a_time).start().await?;
+    let trusting = |config: &mut Config| config.credential_recheck = NEVER;
+    let world = World::builder().namespaces(2).in_flight(1).config(trusting).start().await?;
     let [busy, other] = [world.namespaces()[0].clone(), world.namespaces()[1].clone()];
     world.emulator().add_fault(on_delete("gate-00@contoso.com", slow(3000)));
     world.emulator().add_fault(Fault::on(Operation::Delete, slow(20)));
@@ -128,7 +159,7 @@ async fn a_namespace_does_not_wait_for_anothers_backlog() -> Outcome {
 #[tokio::test]
 async fn who_came_first_goes_first_however_many_come_after() -> Outcome {
     const EARLY: usize = 300;
-    let world = World::builder().config(|config| config.max_in_flight = 4).start().await?;
+    let world = World::builder().in_flight(4).start().await?;
     world.emulator().set_limits(Limits::off());
     world.emulator().set_behaviour(latency(6_000));
     removals(&world, world.namespace(), testbed::SECRET, &names("early", EARLY)).await?;
@@ -172,7 +203,7 @@ async fn queue_behind_a_gate(world: &World, gate: &str, queue: &str, secret: &st
 /// Secret in use.
 #[tokio::test]
 async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -> Outcome {
-    let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
+    let world = World::builder().in_flight(1).start().await?;
     world.put_secret(world.namespace(), "twin", &world.good_secret()).await?;
     queue_behind_a_gate(&world, world.namespace(), world.namespace(), "twin").await?;
     for name in names("later", 100).chunks(1) {
@@ -195,8 +226,7 @@ async fn an_object_whose_secret_is_looked_at_again_meanwhile_keeps_its_place() -
 
 #[tokio::test]
 async fn an_object_whose_secret_cannot_be_read_when_its_turn_has_come_holds_up_nobody_else() -> Outcome {
-    let one_at_a_time = |config: &mut Config| config.max_in_flight = 1;
-    let world = World::builder().namespaces(2).faulty_api().config(one_at_a_time).start().await?;
+    let world = World::builder().namespaces(2).faulty_api().in_flight(1).start().await?;
     let [healthy, failing] = [world.namespaces()[0].clone(), world.namespaces()[1].clone()];
     queue_behind_a_gate(&world, &healthy, &failing, testbed::SECRET).await?;
     let secrets = Matcher::any().containing(&format!("/namespaces/{failing}/secrets/"));
@@ -237,7 +267,7 @@ async fn a_credential_in_trouble_does_not_hold_up_another() -> Outcome {
 
 #[tokio::test]
 async fn an_object_that_leaves_the_queue_gives_its_turn_to_the_next() -> Outcome {
-    let world = World::builder().config(|config| config.max_in_flight = 1).start().await?;
+    let world = World::builder().in_flight(1).start().await?;
     world.emulator().add_fault(on_delete("first-00@contoso.com", slow(1000)));
     removals(&world, world.namespace(), testbed::SECRET, &names("first", 1)).await?;
     until_deleted(&world, "first-00@contoso.com", 1).await?;

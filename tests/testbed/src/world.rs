@@ -11,6 +11,7 @@
 mod access;
 mod identities;
 mod look;
+mod microsoft;
 mod objects;
 mod running;
 
@@ -19,12 +20,12 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use emulator::{App, Emulator, Options, Tenant};
+use emulator::Emulator;
 use kube::Client;
 use photo_removal_operator::cli::{CloudOverride, Config};
 use tokio::sync::Mutex;
 
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::faults::ApiFaults;
 use crate::plane::{ControlPlane, shared};
 use crate::proxy::InspectingProxy;
@@ -138,7 +139,6 @@ impl World {
     #[must_use]
     pub fn builder() -> Builder {
         let config = Config {
-            // As many as the emulated Graph lets be in flight by default: what a test is about is not how that is learned.
             max_in_flight: 4,
             retry_base: Duration::from_millis(100),
             retry_cap: Duration::from_secs(1),
@@ -288,6 +288,14 @@ impl Builder {
         self
     }
 
+    /// At most so many requests in flight; else four, as many as the emulated Graph lets be by default: what most tests are
+    /// about is not how more than that is tried.
+    #[must_use]
+    pub const fn in_flight(mut self, most: usize) -> Self {
+        self.config.max_in_flight = most;
+        self
+    }
+
     /// Changes the operator's configuration. Namespaces, clouds and the HTTP address are set by the world.
     #[must_use]
     pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -323,7 +331,7 @@ impl Builder {
         }
         let (tenant, client_id) = (unique(), unique());
         let client_secret = format!("canary~{}", unique());
-        let emulator = emulator(&tenant, &client_id, &client_secret).await?;
+        let emulator = microsoft::emulator(&tenant, &client_id, &client_secret).await?;
         let kubeconfig = access::grant(&plane, &client, &namespaces, self.watching, &self.rules).await?;
         let api = match self.way {
             Way::Direct => None,
@@ -333,7 +341,7 @@ impl Builder {
         let mut environment = self.environment;
         let proxy = match self.names {
             Names::Loopback => {
-                config.clouds = clouds(&emulator, self.clouds);
+                config.clouds = microsoft::clouds(&emulator, self.clouds);
                 None
             }
             Names::Microsofts => {
@@ -368,25 +376,6 @@ impl Builder {
         }
         Ok(world)
     }
-}
-
-/// Microsoft's side with one tenant and one application.
-async fn emulator(tenant: &str, client_id: &str, secret: &str) -> Result<Emulator> {
-    let emulator =
-        Emulator::start(Options::default()).await.context(|| "The emulator could not be started".to_owned())?;
-    emulator.put_tenant(Tenant::new(tenant));
-    emulator.put_app(App::new(client_id, secret).in_tenant(tenant));
-    Ok(emulator)
-}
-
-/// Every cloud is the emulator, but for those that are elsewhere.
-fn clouds(emulator: &Emulator, elsewhere: Vec<CloudOverride>) -> Vec<CloudOverride> {
-    use photo_removal_operator::api::Cloud;
-    let here = |cloud| CloudOverride { cloud, sign_in: emulator.sign_in_url(), graph: emulator.graph_url() };
-    let mut rows = [Cloud::Global, Cloud::USGovernmentL4, Cloud::USGovernmentL5, Cloud::China].map(here).to_vec();
-    rows.retain(|row| elsewhere.iter().all(|other| other.cloud != row.cloud));
-    rows.extend(elsewhere);
-    rows
 }
 
 fn variable((name, value): (&str, String)) -> (String, String) {
