@@ -190,7 +190,7 @@ fn watches(
     let watches = scopes.iter().zip(standbys).map(|(scope, standby)| {
         let hooks = hooks(context, standby.clone());
         let (store, stream) = watch(context.client.clone(), scope, health.clone(), hooks);
-        let stream = standby.clone().hold(stream, store.clone(), |object| Ok(object.clone()));
+        let stream = standby.clone().hold(stream, store.clone(), |object| Ok(object.named()));
         (store, stream.boxed())
     });
     watches.unzip()
