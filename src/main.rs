@@ -45,9 +45,11 @@ async fn check(order: &Check) -> ExitCode {
 /// Two threads, however many cores a node has: the work is waiting for answers, and each thread costs memory of its own.
 #[tokio::main(worker_threads = 2)]
 async fn run(config: Config) -> Result<()> {
-    telemetry::start(config.log_format, &config.log_filter)?;
+    // First of all: a signal that came before would end the program as if it had failed, and in a container, where it
+    // is the first process, would be lost.
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
+    telemetry::start(config.log_format, &config.log_filter)?;
     let cluster = kube::Config::infer()
         .await
         .map_err(|error| anyhow!("no cluster was found; set KUBECONFIG, or run in a pod: {error}"))?;

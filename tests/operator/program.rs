@@ -1,6 +1,8 @@
 //! The program itself: signals, endpoints, flags.
 
-use std::process::Command;
+use std::fs::{File, remove_file};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use photo_removal_operator::api::Reason;
 use testbed::{Builder, ControlPlane, Options, Result, SOON, World, eventually};
@@ -10,6 +12,10 @@ use crate::given::{deletes, on_delete, slow, until_deleted};
 use crate::picture::Picture;
 
 const USER: &str = "jane.doe@contoso.com";
+
+/// A kubeconfig of a cluster that is not there.
+const NOWHERE: &str = "{apiVersion: v1, kind: Config, current-context: a, contexts: [{name: a, context: {cluster: a, \
+    user: a}}], clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: a, user: {}}]}";
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_photo-removal-operator");
 
@@ -178,5 +184,30 @@ async fn a_stop_before_the_first_list_is_done_ends_at_once() -> Outcome {
     world.stop_operator().await?;
     let logs = world.logs()?;
     assert!(!logs.contains("did not end in time"), "{logs}");
+    Ok(())
+}
+
+/// It is told to end while it reads which cluster is its own, from a pipe into which nobody has written yet.
+#[tokio::test]
+async fn sigterm_at_the_very_start_is_an_orderly_end() -> Outcome {
+    let pipe = std::env::temp_dir().join(format!("kubeconfig-{}", std::process::id()));
+    assert!(Command::new("mkfifo").arg(&pipe).status()?.success(), "{} is made", pipe.display());
+    let mut program = Command::new(PROGRAM)
+        .args(["run", "--http", "127.0.0.1:0"])
+        .env("KUBECONFIG", &pipe)
+        .stderr(Stdio::null())
+        .spawn()?;
+    // The one end can be opened once the program has opened the other one.
+    let place = pipe.clone();
+    let opening = std::thread::spawn(move || File::options().write(true).open(place));
+    eventually("the program reads the pipe", SOON, || async { opening.is_finished().then_some(()) }).await?;
+    let mut end = opening.join().expect("the pipe is opened")?;
+    assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status()?.success(), "SIGTERM is sent");
+    end.write_all(NOWHERE.as_bytes())?;
+    drop(end);
+    let ended = eventually("the program ends", SOON, || std::future::ready(program.try_wait().ok().flatten())).await;
+    program.kill().ok();
+    remove_file(&pipe)?;
+    assert_eq!(ended?.code(), Some(0), "exit code");
     Ok(())
 }
