@@ -3,15 +3,16 @@
 
 mod sparing;
 
-use std::fmt;
+use std::fmt::{self, Debug, Write as _};
 use std::io::{self, IsTerminal};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, Targets, filter_fn};
-use tracing_subscriber::fmt::format::{JsonFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
+use tracing_subscriber::fmt::format::{JsonFields, Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -20,7 +21,8 @@ use self::sparing::Sparing;
 use crate::cli::LogFormat;
 use crate::clock;
 
-/// The longest value of a JSON line, in bytes: what an API server or a library says may be of any length.
+/// The longest value in a line, in bytes: what an API server or a library says may be of any length. A line has as many
+/// values as the code that writes it.
 const LONGEST_VALUE: usize = 4 * 1024;
 
 /// Where logging cannot be set up.
@@ -41,11 +43,7 @@ pub enum TelemetryError {
 /// See [`TelemetryError`].
 pub fn start(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let filter = asked_for(filter)?.and(filter_fn(may_be_logged)).and(Sparing::default());
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let layer = match format {
-        LogFormat::Text => layer.with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => layer.fmt_fields(JsonFields::new()).event_format(Json).boxed(),
-    };
+    let layer = layer(format, io::stderr, io::stderr().is_terminal());
     tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()?;
     Ok(())
 }
@@ -61,6 +59,19 @@ where
     match rows.join(",").parse::<Targets>() {
         Ok(levels) if !filter.contains('[') => Ok(Box::new(levels)),
         _ => Ok(Box::new(spans)),
+    }
+}
+
+/// Writes each event as one line. `ansi`: text in colours.
+fn layer<S, W>(format: LogFormat, writer: W, ansi: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ansi);
+    match format {
+        LogFormat::Text => layer.fmt_fields(text()).boxed(),
+        LogFormat::Json => layer.fmt_fields(JsonFields::new()).event_format(Json).boxed(),
     }
 }
 
@@ -81,6 +92,21 @@ fn allowed(target: &str, level: Level) -> bool {
         Some(OWN) => true,
         _ => level <= Level::INFO && !TELLS_BODIES.contains(&target),
     }
+}
+
+/// The fields of an event or a span as text, `key=value`; the message goes without its key. Control characters are
+/// written in their escaped form, so that a line stays one line, and a terminal shows it instead of obeying it.
+fn text() -> impl for<'writer> FormatFields<'writer> + Send + Sync + 'static {
+    let fields = debug_fn(|out, field, value| {
+        if field.name() != "message" {
+            write!(out, "{}=", field.name())?;
+        }
+        for letter in shortened(value).chars() {
+            if letter.is_control() { write!(out, "{}", letter.escape_default()) } else { out.write_char(letter) }?;
+        }
+        Ok(())
+    });
+    fields.delimited(" ")
 }
 
 /// One JSON object per line with the keys that controller-runtime made usual: `level`, `ts`, `logger`, `msg`, then the
@@ -106,7 +132,7 @@ where
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>()
                 && let Ok(fields) = serde_json::from_str::<Map<String, Value>>(fields)
             {
-                line.extend(fields);
+                line.extend(fields.into_iter().map(|(name, value)| (name, short(value))));
             }
         }
         event.record(&mut Fields(&mut line));
@@ -145,21 +171,48 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, cut(value.to_owned()));
+        self.add(field, cut(value, LONGEST_VALUE));
     }
 
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, cut(format!("{value:?}")));
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.add(field, shortened(value));
     }
 }
 
-fn cut(mut text: String) -> String {
-    let mut end = text.len().min(LONGEST_VALUE);
+/// A span's value, which is a word or a number.
+fn short(value: Value) -> Value {
+    match value {
+        Value::String(text) => cut(&text, LONGEST_VALUE).into(),
+        other => other,
+    }
+}
+
+/// The beginning of what `value` says of itself. The rest is never made.
+fn shortened(value: &dyn Debug) -> String {
+    let mut short = Short(String::new());
+    // Its only failure is that there is no more room.
+    write!(short, "{value:?}").ok();
+    short.0
+}
+
+/// A text that takes no more than [`LONGEST_VALUE`] bytes, and then says so.
+struct Short(String);
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = cut(text, LONGEST_VALUE - self.0.len());
+        self.0.push_str(fits);
+        if fits.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// The beginning of a text, of so many bytes at most, that ends between two letters.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text.truncate(end);
-    text
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -197,11 +250,18 @@ mod tests {
         }
     }
 
+    impl Page {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+        }
+    }
+
     /// What is logged with that filter.
     fn logged(filter: Box<dyn Filter<tracing_subscriber::Registry> + Send + Sync>) -> String {
         let page = Page::default();
         let writer = page.clone();
-        let layer = tracing_subscriber::fmt::layer().without_time().with_ansi(false).with_writer(move || writer.clone());
+        let layer =
+            tracing_subscriber::fmt::layer().without_time().with_ansi(false).with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer.with_filter(filter)), || {
             let _span = tracing::info_span!("reconcile", name = "jane").entered();
             tracing::error!(target: "photo_removal_operator", "own");
@@ -211,8 +271,7 @@ mod tests {
             tracing::warn!(target: "kube_runtime::controller", "a library's");
             tracing::debug!(target: "kube_runtime", field = 1, "a library's");
         });
-        let bytes = page.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        String::from_utf8_lossy(&bytes).into_owned()
+        page.text()
     }
 
     #[test]
@@ -243,21 +302,26 @@ mod tests {
         Ok(())
     }
 
-    #[test]
-    fn a_json_line_has_the_keys_of_controller_runtime() -> Result<(), Box<dyn std::error::Error>> {
+    /// What `say` says within a span that holds a text of any length.
+    fn said(format: LogFormat, say: impl FnOnce()) -> String {
         let page = Page::default();
         let writer = page.clone();
-        let layer = tracing_subscriber::fmt::layer()
-            .with_writer(move || writer.clone())
-            .fmt_fields(JsonFields::new())
-            .event_format(Json);
+        let layer = layer(format, move || writer.clone(), false);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            let _span = tracing::info_span!("reconcile", namespace = "offboarding", name = "jane").entered();
-            let long = "\u{e4}".repeat(LONGEST_VALUE);
-            tracing::warn!(attempt = 2, long, "Throttled: \"wait\".");
+            let wide = "w".repeat(3 * LONGEST_VALUE);
+            let _span = tracing::info_span!("reconcile", namespace = "offboarding", name = "jane", wide).entered();
+            say();
         });
-        let bytes = page.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let line: Map<String, Value> = serde_json::from_slice(&bytes)?;
+        page.text()
+    }
+
+    #[test]
+    fn a_json_line_has_the_keys_of_controller_runtime() -> Result<(), Box<dyn std::error::Error>> {
+        let text = said(LogFormat::Json, || {
+            let long = "\u{e4}".repeat(LONGEST_VALUE);
+            tracing::warn!(attempt = 2, long, longer = ?long, "Throttled: \"wait\".");
+        });
+        let line: Map<String, Value> = serde_json::from_str(&text)?;
         for (key, value) in [
             ("level", Value::from("warn")),
             ("msg", Value::from("Throttled: \"wait\".")),
@@ -268,7 +332,24 @@ mod tests {
             assert_eq!(line.get(key), Some(&value), "{key}");
         }
         assert!(line.contains_key("ts"));
-        assert_eq!(line.get("long").and_then(Value::as_str).map(str::len), Some(LONGEST_VALUE));
+        for (key, length) in [("long", LONGEST_VALUE), ("longer", LONGEST_VALUE - 1), ("wide", LONGEST_VALUE)] {
+            assert_eq!(line.get(key).and_then(Value::as_str).map(str::len), Some(length), "bytes of {key}");
+        }
         Ok(())
+    }
+
+    #[test]
+    fn a_line_of_text_is_one_line_of_bounded_length() {
+        let text = said(LogFormat::Text, || {
+            let long = "l".repeat(3 * LONGEST_VALUE);
+            tracing::warn!(attempt = 2, word = "two words", long, shown = %long, "Throttled:\n\u{1b}[31m{long}");
+        });
+        assert!(text.contains(r#" WARN reconcile{namespace="offboarding" name="jane" wide="www"#), "{text}");
+        assert!(text.contains(r#"Throttled:\n\u{1b}[31mlll"#), "{text}");
+        assert!(text.contains(r#" attempt=2 word="two words" long="lll"#), "{text}");
+        assert_eq!(text.lines().count(), 1, "lines");
+        // Three values of three times the longest length, the message, and what is short.
+        let most = 4 * LONGEST_VALUE + 512;
+        assert!((4 * LONGEST_VALUE..most).contains(&text.len()), "at most {most} bytes, came {}", text.len());
     }
 }
