@@ -345,7 +345,7 @@ mod tests {
             tracing::warn!(attempt = 2, word = "two words", long, shown = %long, "Throttled:\n\u{1b}[31m{long}");
         });
         assert!(text.contains(r#" WARN reconcile{namespace="offboarding" name="jane" wide="www"#), "{text}");
-        assert!(text.contains(r#"Throttled:\n\u{1b}[31mlll"#), "{text}");
+        assert!(text.contains(r"Throttled:\n\u{1b}[31mlll"), "{text}");
         assert!(text.contains(r#" attempt=2 word="two words" long="lll"#), "{text}");
         assert_eq!(text.lines().count(), 1, "lines");
         // Three values of three times the longest length, the message, and what is short.

@@ -1,3 +1,5 @@
+//! The shell in paused time: who is woken when, and which governors are dropped.
+
 use tokio::time::{Instant, sleep_until};
 
 use super::*;
@@ -98,7 +100,7 @@ async fn a_waiter_is_woken_once_at_the_pauses_end_and_not_before() -> Outcome {
     let (shell, a) = (Shell::new(4), account("a"));
     shell.throttled(&a, 1, secs(300))?;
     shell.queued(&a, 2)?;
-    shell.until(secs(300) - Duration::from_millis(1)).await;
+    shell.until(Duration::from_millis(299_999)).await;
     assert_eq!(shell.woken(), [], "nobody is woken before the end");
     shell.queued(&a, 2)?;
     shell.until(secs(900)).await;
