@@ -41,6 +41,8 @@ pub struct Governor<T> {
     paused_until: Option<Timestamp>,
     /// How often Graph asked for a pause that no other one explains.
     epoch: u64,
+    /// The pace as it was before the last pause, if it was taken to be the reason.
+    blamed: Option<Pace>,
     /// Throttled answers in a row that did not say how long to wait.
     throttles: u32,
     used: Timestamp,
@@ -60,6 +62,7 @@ impl<T: Clone + Eq + Hash> Governor<T> {
             turns: Turns::default(),
             paused_until: None,
             epoch: 0,
+            blamed: None,
             throttles: 0,
             used: Timestamp::MIN,
         }
@@ -190,8 +193,15 @@ impl<T: Clone + Eq + Hash> Governor<T> {
             self.epoch += 1;
             let suspected = start.is_a_first() || start.full && self.pace.has_climbed(now);
             self.window.throttled(start, suspected, wait, now);
+            self.blamed = (!suspected).then(|| self.pace.clone());
             if !suspected {
-                self.pace.throttled(!start.full, wait, now);
+                self.pace.throttled(start.in_flight, !start.full, wait, now);
+            }
+        } else if start.epoch + 1 == self.epoch && start.is_a_first() {
+            // Who is refused first is not always heard first: so many at once it was, and not the pace.
+            if let Some(pace) = self.blamed.take() {
+                self.pace = pace;
+                self.window.throttled_first(start, wait, now);
             }
         }
         self.pace.pause(until);

@@ -28,6 +28,9 @@ const NOTICEABLE: f64 = 1.2;
 /// From fewer answers than this no rate is learned.
 const ENOUGH: u32 = 20;
 
+/// Nor from fewer than so many for each that is under way, whose answers are not counted yet: else it is too low.
+const ENOUGH_EACH: u32 = 10;
+
 /// The slowest pace, in starts a second: slow enough for any limit that lets an operator work at all.
 const SLOWEST: f64 = 0.5;
 
@@ -47,7 +50,7 @@ const CERTAIN: Duration = Duration::from_secs(500);
 const SHORTEST: Duration = Duration::from_secs(10);
 
 /// A pace that starts keep, once it was learned.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
     learned: Option<Learned>,
     /// The earliest time of the next start, with a learned rate.
@@ -182,11 +185,13 @@ impl Pace {
         self.next = self.next.max(until);
     }
 
-    /// Too many started lately. `paced`: the pace was what held back others, so it is the rate that was met.
-    pub(super) fn throttled(&mut self, paced: bool, pause: Duration, now: Timestamp) {
+    /// Too many started lately, of whom so many are under way. `paced`: the pace was what held back others, so it is the rate
+    /// that was met.
+    pub(super) fn throttled(&mut self, under_way: usize, paced: bool, pause: Duration, now: Timestamp) {
         let until = after(now, pause);
         let evidence = self.evidence.get_or_insert_with(|| Evidence::new(now, false));
-        if evidence.answers < ENOUGH {
+        let enough = u32::try_from(under_way).unwrap_or(u32::MAX).saturating_mul(ENOUGH_EACH).max(ENOUGH);
+        if evidence.answers < enough {
             if !evidence.was_empty {
                 *evidence = Evidence::new(now, true);
             }

@@ -115,14 +115,24 @@ impl Window {
         Start { epoch, in_flight, proven: self.proven, full: held >= self.size }
     }
 
+    /// So many at once were too many for this one, though its answer came after that of another one which was refused.
+    pub(super) fn throttled_first(&mut self, start: Start, pause: Duration, now: Timestamp) {
+        self.suspect(start, start.proven, pause, now);
+    }
+
+    /// So many at once were too many, where so many are known to pass.
+    fn suspect(&mut self, start: Start, proven: usize, pause: Duration, now: Timestamp) {
+        // Others may have been refused before this one, whose answers are still to come.
+        let known = proven.clamp(start.in_flight * 3 / 4, start.in_flight.saturating_sub(1));
+        let size = known.clamp(1, self.most);
+        self.ceiling = Some(Ceiling { size, until: after(now, pause + patience(pause)) });
+    }
+
     /// Halves it. `suspected`: so many at once were too many, so they are not tried again for a while that the length of
     /// the pause decides.
     pub(super) fn throttled(&mut self, start: Start, suspected: bool, pause: Duration, now: Timestamp) {
         if suspected {
-            // Others may have been refused before this one, whose answers are still to come.
-            let known = self.proven.clamp(start.in_flight * 3 / 4, start.in_flight.saturating_sub(1));
-            let size = known.clamp(1, self.most);
-            self.ceiling = Some(Ceiling { size, until: after(now, pause + patience(pause)) });
+            self.suspect(start, self.proven, pause, now);
         }
         let most = self.ceiling.map_or(self.most, |known| known.size);
         self.size = (self.size / 2).clamp(1, most);

@@ -168,6 +168,20 @@ fn limits_that_change_are_found_again_in_the_time_that_is_named() {
     }
 }
 
+/// A limit of nine in flight beside a rate that takes seven of them, and answers of which some take fifteen times as long as
+/// others: who is refused first is not always heard first, and the rate was blamed for what nine in flight had met.
+#[test]
+fn two_limits_close_to_each_other_are_told_apart() {
+    let limits = said(Limits { writes: 24.7, in_flight: 9, latency: (0.05, 0.7, 2), ..FREE }, 2.0);
+    for seed in 1..=6 {
+        let scenario = Scenario { seed, ..scenario("nine and bucket, skewed", limits, 600.0, 5000.0) };
+        let (ran, governed) = govern(&scenario);
+        no_pause_is_broken(scenario.name, &ran, &governed);
+        let share = ran.phases[0].share();
+        assert!(share >= 0.95, "{}, {seed}: {share:.3} of what the limits allow", scenario.name);
+    }
+}
+
 /// A slot is held while the object is read live, so that fewer requests are in flight than slots are held, and what a limit
 /// of four allows is reached by no constant window either: it is what the governor is compared with, by several seeds.
 #[test]

@@ -31,8 +31,8 @@ struct Work {
 /// What then comes.
 #[derive(Clone, Copy, Debug)]
 enum Then {
-    /// One of those under way is throttled, and the others are answered.
-    Throttled(Option<u8>),
+    /// One of those under way is throttled, and so are some others, each so many milliseconds later; the rest is answered.
+    Throttled { said: Option<u8>, late: u8, later: u16 },
     /// Nobody waits for so many seconds.
     Rest(u16),
 }
@@ -44,7 +44,8 @@ fn work() -> impl Strategy<Value = Work> {
 
 fn then() -> impl Strategy<Value = Then> {
     prop_oneof![
-        3 => proptest::option::of(0..60_u8).prop_map(Then::Throttled),
+        3 => (proptest::option::of(0..60_u8), 0..8_u8, 0..5_000_u16)
+            .prop_map(|(said, late, later)| Then::Throttled { said, late, later }),
         1 => (0..600_u16).prop_map(Then::Rest),
     ]
 }
@@ -152,11 +153,14 @@ impl Hungry {
 
     fn then(&mut self, then: Then) {
         match then {
-            Then::Throttled(said) => {
-                let Some((start, _)) = self.sent.pop() else { return };
+            Then::Throttled { said, late, later } => {
                 let said = said.map(|seconds| Duration::from_secs(seconds.into()));
-                self.governor.throttled(start, said, &BACKOFF, Seed("x"), self.now);
-                self.leaves();
+                for _ in 0..=late {
+                    let Some((start, _)) = self.sent.pop() else { return };
+                    self.governor.throttled(start, said, &BACKOFF, Seed("x"), self.now);
+                    self.leaves();
+                    self.now += Duration::from_millis(later.into());
+                }
             }
             Then::Rest(seconds) => {
                 for waiter in 0..=self.came {
@@ -198,7 +202,7 @@ fn a_rate_is_learned_and_kept_to_while_slots_are_free() -> Result<(), TestCaseEr
     let mut hungry = Hungry::new(16, 1);
     hungry.works(work(60))?;
     assert_eq!(hungry.paced, 0, "no rate is known before a throttled answer");
-    hungry.then(Then::Throttled(Some(10)));
+    hungry.then(Then::Throttled { said: Some(10), late: 0, later: 0 });
     hungry.works(work(20))?;
     let rate = hungry.governor.rate(hungry.now).expect("a rate");
     let slots = f64::from(u32::try_from(hungry.governor.window()).expect("a number"));
