@@ -2,16 +2,14 @@
 
 use emulator::{Listener, Recorded};
 use jiff::{SignedDuration, Timestamp};
-use photo_removal_operator::api::{Outcome, PhotoRemovalStatus, Reason};
+use photo_removal_operator::api::{Outcome, PhotoRemovalStatus};
 
 use super::super::evidence::{Evidence, Write};
-use super::super::ledger::Life;
-use super::super::plan::PLACES;
 
 /// A request that came early, `Limits::grace` for those that were under way aside, is an offence, with these exceptions:
 ///
-/// - A process ended between the throttled answer and the request, and no object told of the pause: what was stored of
-///   those of the application that were still there when the request came says nothing of it.
+/// - A process ended between the throttled answer and the request, and no object told of the pause: nothing that was
+///   stored before of those that were still there when the request came, and not at rest, says so.
 /// - Pauses of the sign-in are stored nowhere, so the end of a process excuses every one of them.
 ///
 /// A pause is the application's, whichever Secret it was met with: at Graph, and at the sign-in.
@@ -40,32 +38,30 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
     let there = evidence.ledger.lives.iter().filter(|life| life.gone.is_none_or(|gone| gone.began > request.time));
     there.into_iter().find_map(|life| {
         let writes = evidence.writes.iter().filter(|write| write.uid == life.uid && write.span.done < ended);
-        let last = writes.max_by_key(|write| write.span.done)?;
+        let last = writes.clone().max_by_key(|write| write.span.done)?;
         let unclear = |write: &Write| write.uid == life.uid && write.span.done > last.span.done;
-        if evidence.unclear.iter().any(unclear) {
+        // At rest it keeps nothing.
+        if last.status.outcome.is_some_and(Outcome::is_real) || evidence.unclear.iter().any(unclear) {
             return None;
         }
-        let until = pause(&last.status).filter(|_| client(evidence, life, &last.status) == request.client_id)?;
+        // Whatever it said later: until the pause is over, nothing that it may say ends it.
+        let client = request.client_id.as_deref()?;
+        let until = writes.filter_map(|write| pause(evidence, &write.status, client)).max()?;
         (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
     })
 }
 
-/// The application that an object met its pause with, which its Secret may not hold any more.
-fn client(evidence: &Evidence<'_>, life: &Life, status: &PhotoRemovalStatus) -> Option<String> {
-    let last = status.last_attempt.as_ref().and_then(|last| evidence.request(last.client_request_id.as_deref()?));
-    let of_the_place = || evidence.ledger.clients.get(PLACES[life.place].app).cloned();
-    last.map_or_else(of_the_place, |last| last.client_id.clone())
-}
-
-/// Until when an object says that its application is to stay away.
-fn pause(status: &PhotoRemovalStatus) -> Option<Timestamp> {
-    if status.outcome.is_some_and(Outcome::is_real) {
-        return None;
-    }
-    let waiting = status.next_attempt_time.filter(|_| status.reason() == Some(Reason::Throttled));
+/// Until when an object says that this application is to stay away: in so many words, or by the answer that it had.
+fn pause(evidence: &Evidence<'_>, status: &PhotoRemovalStatus, client: &str) -> Option<Timestamp> {
+    let told = status.pause.as_ref().filter(|pause| pause.client_id == client).map(|pause| pause.until);
     let last = status.last_attempt.as_ref().filter(|last| matches!(last.http_status, Some(429 | 503)));
+    // Whose it was the request tells: the credential may name another application by now.
+    let last = last.filter(|last| {
+        let request = last.client_request_id.as_ref().and_then(|id| evidence.request(id));
+        request.is_some_and(|request| request.client_id.as_deref() == Some(client))
+    });
     let asked = last.and_then(|last| last.time.checked_add(SignedDuration::from_secs(last.retry_after_seconds?)).ok());
-    waiting.max(asked)
+    told.max(asked)
 }
 
 #[cfg(test)]
