@@ -1,4 +1,4 @@
-//! The Kubernetes client: kube's own, with a deadline on every call, counted, and heard by [`Health`].
+//! The Kubernetes client: kube's own, with bounds on every call and its answer, counted, and heard by [`Health`].
 
 use std::error::Error as StdError;
 use std::task::{Context, Poll};
@@ -12,6 +12,7 @@ use tower::Service;
 use tower::layer::layer_fn;
 use tower::limit::ConcurrencyLimitLayer;
 
+use super::bounded::{Bounded, Bounds, CALL_DEADLINE, LONGEST_ANSWER, Unfinished};
 use crate::health::{ALL_NAMESPACES, Health};
 use crate::metrics::Metrics;
 
@@ -20,16 +21,16 @@ use crate::metrics::Metrics;
 /// kube has had no read time-out since version 4, so a half-open connection would hold a call for ever.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a whole call may take, its body included: [`HEAD_DEADLINE`] and time for a page of a list.
-pub const CALL_DEADLINE: Duration = Duration::from_secs(15);
-
-/// How many calls are under way at a time; further ones wait their turn. A watch is over, in this sense, with its head.
+/// How many calls are under way at a time; further ones wait their turn. A call is over, in this sense, with its head.
 /// Each costs a connection: without a bound, ten thousand objects that learn of one trouble would open a thousand.
+///
+/// The wait for a turn is no part of a deadline, since none of it is the API server's. It ends, since each call before
+/// it does within [`HEAD_DEADLINE`].
 const CALLS_AT_ONCE: usize = 64;
 
 const USER_AGENT: &str = concat!("photo-removal-operator/", env!("CARGO_PKG_VERSION"));
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A client for the cluster that `config` names.
 ///
@@ -42,38 +43,35 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 pub fn client(mut config: kube::Config, metrics: Metrics, health: Health) -> Result<kube::Client, kube::Error> {
     config.default_retry = false;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
-    let layer = layer_fn(move |inner| Attended { inner, metrics: metrics.clone(), health: health.clone() });
-    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).with_layer(&turns()).build())
+    let attended = layer_fn(move |inner| Attended { inner, metrics: metrics.clone(), health: health.clone() });
+    Ok(ClientBuilder::try_from(config)?.with_layer(&attended).with_layer(&turns()).build())
 }
 
-/// Outside of the deadline of the head, which begins when the turn has come.
+/// Outside of the deadlines, which begin when the turn has come.
 fn turns() -> ConcurrencyLimitLayer {
     ConcurrencyLimitLayer::new(CALLS_AT_ONCE)
 }
 
-/// Runs a whole call, its body included, for at most [`CALL_DEADLINE`]. `what` says what for, as in "reading the Secret".
+/// Makes a call. `what` says what for, as in "reading the Secret".
 ///
 /// # Errors
 ///
-/// What kube reports, and [`CallError::Deadline`]. A dropped call may still have reached the API server.
-pub async fn within<T>(what: &'static str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
-    within_time(what, CALL_DEADLINE, call).await
+/// See [`CallError`]. A call without an answer may still have reached the API server.
+pub async fn called<T>(what: &'static str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, CallError> {
+    call.await.map_err(|error| CallError::of(what, error))
 }
 
-/// As [`within`], for at most `time`, which counts where it is shorter than [`HEAD_DEADLINE`].
+/// As [`called`], for at most `time` in all, the wait for a turn included.
 ///
 /// # Errors
 ///
-/// As [`within`].
-pub async fn within_time<T>(
+/// As [`called`].
+pub async fn within<T>(
     what: &'static str,
     time: Duration,
     call: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, CallError> {
-    match timeout(time, call).await {
-        Ok(answer) => answer.map_err(|error| CallError::of(what, error)),
-        Err(_) => Err(CallError::Deadline { what, time }),
-    }
+    timeout(time, called(what, call)).await.unwrap_or(Err(CallError::Deadline { what, time }))
 }
 
 /// Why a call to the API server brought nothing. Neither its text nor its sources quote an answer that was meant as a
@@ -110,9 +108,11 @@ pub enum CallError {
 
 impl CallError {
     fn of(what: &'static str, error: kube::Error) -> Self {
-        let place = match &error {
-            kube::Error::SerdeError(error) => format!("line {}, column {}", error.line(), error.column()),
-            kube::Error::FromUtf8(error) => format!("no UTF-8 after {} bytes", error.utf8_error().valid_up_to()),
+        let place = match (Unfinished::found_in(&error), &error) {
+            (Some(Unfinished::Overdue), _) => return Self::Deadline { what, time: CALL_DEADLINE },
+            (Some(Unfinished::TooLong), _) => format!("longer than {LONGEST_ANSWER} bytes"),
+            (_, kube::Error::SerdeError(error)) => format!("line {}, column {}", error.line(), error.column()),
+            (_, kube::Error::FromUtf8(error)) => format!("no UTF-8 after {} bytes", error.utf8_error().valid_up_to()),
             _ => return Self::Failed { what, source: Box::new(error) },
         };
         Self::Unreadable { what, place }
@@ -182,7 +182,7 @@ pub fn innermost(error: &dyn StdError) -> String {
 #[error("the API server did not begin its answer within {} s", HEAD_DEADLINE.as_secs())]
 struct NoAnswer;
 
-/// Bounds each request, counts it, and tells [`Health`] of the lists and watches that work.
+/// Bounds each request and its answer, counts it, and tells [`Health`] of the lists and watches that work.
 struct Attended<S> {
     inner: S,
     metrics: Metrics,
@@ -193,9 +193,9 @@ impl<S, B> Service<Request<Body>> for Attended<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send + 'static>,
 {
-    type Response = Response<B>;
+    type Response = Response<Bounded<B>>;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Response<B>, BoxError>>;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(context).map_err(Into::into)
@@ -206,6 +206,8 @@ where
         let watch = watch_of(&method, request.uri().path());
         let metrics = self.metrics.clone();
         let health = self.health.clone();
+        let lasts = lasts(request.uri().query());
+        let bounds = Bounds::from_now();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = match timeout(HEAD_DEADLINE, answer).await {
@@ -219,9 +221,16 @@ where
             {
                 health.watch_succeeded(&watch);
             }
-            answer
+            // A watch that is refused says why, and that ends.
+            let bounds = (!lasts || !status.is_some_and(|status| status.is_success())).then_some(bounds);
+            answer.map(|answer| answer.map(|body| Bounded::new(body, bounds)))
         })
     }
+}
+
+/// Whether the answer is meant to last: a watch.
+fn lasts(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|part| part == "watch=true"))
 }
 
 /// The name of the watch that this request belongs to, if it lists or watches photoremovals.
@@ -232,104 +241,4 @@ fn watch_of(method: &Method, path: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::{pending, poll_fn, ready};
-    use tower::{Layer, ServiceExt, service_fn};
-
-    const LIST: &str = "/apis/photoremoval.dev/v1alpha1/photoremovals?limit=500";
-
-    type Answer = Result<Response<()>, BoxError>;
-
-    fn status(code: u16) -> Answer {
-        Ok(Response::builder().status(code).body(())?)
-    }
-
-    /// One GET through the layer; the API server's answer is `answer`.
-    async fn get(
-        health: &Health,
-        metrics: &Metrics,
-        path: &str,
-        answer: impl Future<Output = Answer> + Send + 'static,
-    ) -> Answer {
-        let mut answer = Some(answer);
-        let service = Attended {
-            inner: service_fn(move |_| {
-                let answer = answer.take();
-                async move {
-                    match answer {
-                        Some(answer) => answer.await,
-                        None => Err("called twice".into()),
-                    }
-                }
-            }),
-            metrics: metrics.clone(),
-            health: health.clone(),
-        };
-        service.oneshot(Request::get(path).body(Body::empty())?).await
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_api_server_that_never_answers_is_given_up_and_counted() -> Result<(), BoxError> {
-        let (health, metrics) = (Health::new(&[]), Metrics::new());
-        let answer = get(&health, &metrics, LIST, pending()).await;
-        assert!(answer.is_err_and(|error| error.is::<NoAnswer>()));
-        let line = r#"rest_client_requests_total{code="<error>",method="GET"} 1"#;
-        assert!(metrics.encode()?.contains(line));
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn only_an_answered_list_or_watch_of_photoremovals_ends_the_trouble() -> Result<(), BoxError> {
-        let (health, metrics) = (Health::new(&[]), Metrics::new());
-        let waiting = health.ready();
-        for (path, code, heard) in [
-            (LIST, 404, false),
-            ("/api/v1/namespaces/a/secrets/photoremovals-key", 200, false),
-            ("/apis/photoremoval.dev/v1alpha1/namespaces/a/photoremovals", 200, false),
-            (LIST, 200, true),
-        ] {
-            health.watch_failed(ALL_NAMESPACES, "Trouble.");
-            get(&health, &metrics, path, ready(status(code))).await?;
-            let expected = if heard { waiting.clone() } else { Err("Trouble.".to_owned()) };
-            assert_eq!(health.ready(), expected, "{path} {code}");
-        }
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn no_more_calls_are_under_way_than_there_are_turns() {
-        let mut service = turns().layer(service_fn(|()| pending::<Result<(), BoxError>>()));
-        let mut under_way = Vec::new();
-        for _ in 0..CALLS_AT_ONCE {
-            assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_ready());
-            under_way.push(service.call(()));
-        }
-        assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_pending());
-        under_way.pop();
-        assert!(futures::poll!(poll_fn(|context| service.poll_ready(context))).is_ready());
-    }
-
-    #[test]
-    fn a_watch_of_one_namespace_is_named_after_it() {
-        let path = "/apis/photoremoval.dev/v1alpha1/namespaces/a/photoremovals";
-        assert_eq!(watch_of(&Method::GET, path).as_deref(), Some("a"));
-        assert_eq!(watch_of(&Method::POST, path), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_is_given_up() {
-        let answer = within("reading the Secret", pending::<Result<(), kube::Error>>()).await;
-        let text = answer.map_err(|error| error.to_string());
-        assert_eq!(text, Err("reading the Secret: the API server did not finish its answer within 15 s".to_owned()));
-    }
-
-    #[test]
-    fn an_error_never_quotes_the_answer() {
-        let error = serde_json::from_str::<u8>("\n \"canary\"").err();
-        assert!(error.as_ref().is_some_and(|error| error.to_string().contains("canary")), "{error:?}");
-        let error = error.map(|error| CallError::of("reading the Secret", kube::Error::SerdeError(error)));
-        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
-        assert_eq!(error.map(|error| error.category()), Some("Unreadable"));
-    }
-}
+mod tests;

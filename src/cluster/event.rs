@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client, Resource};
 
-use super::client::within;
+use super::client::called;
 use super::{CallError, Live};
 use crate::api::PhotoRemoval;
 
@@ -45,7 +45,7 @@ pub async fn publish(
     let namespace = live.meta.namespace.clone().unwrap_or_default();
     let event = event(instance, live, note, now);
     let api = Api::<Event>::namespaced(client.clone(), &namespace);
-    match within("publishing an event", api.create(&PostParams::default(), &event)).await {
+    match called("publishing an event", api.create(&PostParams::default(), &event)).await {
         Err(error) if error.code() != Some(409) => Err(error),
         _ => Ok(()),
     }

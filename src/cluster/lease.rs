@@ -8,7 +8,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 
 use super::CallError;
-use super::client::within_time;
+use super::client::within;
 use crate::leadership::{Claim, Held, Record};
 
 /// Reads and writes one Lease.
@@ -31,7 +31,7 @@ impl Leases {
     /// # Errors
     /// When the API server does not answer in time or refuses.
     pub async fn read(&mut self, time: Duration) -> Result<Option<Held>, CallError> {
-        let found = within_time("reading the Lease", time, self.api.get_opt(&self.name)).await?;
+        let found = within("reading the Lease", time, self.api.get_opt(&self.name)).await?;
         self.last = found;
         Ok(self.last.as_ref().map(held))
     }
@@ -45,13 +45,13 @@ impl Leases {
         let stored = match &claim.over {
             None => {
                 let lease = self.lease(ObjectMeta::default(), LeaseSpec::default(), &claim.record);
-                within_time("making the Lease", time, self.api.create(&parameters, &lease)).await?
+                within("making the Lease", time, self.api.create(&parameters, &lease)).await?
             }
             Some(version) => {
                 let Lease { metadata, spec } = self.last.clone().unwrap_or_default();
                 let metadata = ObjectMeta { resource_version: Some(version.clone()), managed_fields: None, ..metadata };
                 let lease = self.lease(metadata, spec.unwrap_or_default(), &claim.record);
-                within_time("writing the Lease", time, self.api.replace(&self.name, &parameters, &lease)).await?
+                within("writing the Lease", time, self.api.replace(&self.name, &parameters, &lease)).await?
             }
         };
         let held = held(&stored);

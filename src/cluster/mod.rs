@@ -1,6 +1,7 @@
 //! Kubernetes: the watch, the live read, the status write, the Secret, the ServiceAccount, the event and the Lease. Each
-//! call has a deadline; nothing in here decides.
+//! call has a deadline, each answer a longest length; nothing in here decides.
 
+mod bounded;
 pub mod client;
 mod event;
 mod lease;

@@ -7,7 +7,7 @@ use kube::{Api, Client, ResourceExt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::within;
+use super::client::called;
 use super::{CallError, ObjectRef};
 use crate::api::{PhotoRemoval, PhotoRemovalSpec, PhotoRemovalStatus};
 
@@ -57,7 +57,7 @@ impl Removals {
     /// When the API server does not answer in time or refuses.
     pub async fn read(&self, reference: &ObjectRef) -> Result<Option<Live>, CallError> {
         let api = self.api(reference.namespace.as_deref());
-        let found = within("reading the PhotoRemoval", api.get_opt(&reference.name)).await?;
+        let found = called("reading the PhotoRemoval", api.get_opt(&reference.name)).await?;
         Ok(found.map(Live::of))
     }
 
@@ -79,7 +79,7 @@ impl Removals {
         written.data = serde_json::json!({ "status": status });
         let api = self.api(live.meta.namespace.as_deref());
         let parameters = PostParams::default();
-        match within("writing the status", api.replace_status(name, &parameters, &written)).await {
+        match called("writing the status", api.replace_status(name, &parameters, &written)).await {
             Ok(stored) => Ok(stored.resource_version().unwrap_or_default()),
             Err(error) => Err(match error.code() {
                 Some(404) => WriteError::Gone,
@@ -98,7 +98,7 @@ impl Removals {
         let preconditions = Preconditions { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() };
         let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api = self.api(reference.namespace.as_deref());
-        match within("deleting the PhotoRemoval", api.delete(&reference.name, &parameters)).await {
+        match called("deleting the PhotoRemoval", api.delete(&reference.name, &parameters)).await {
             Err(error) if !matches!(error.code(), Some(404 | 409)) => Err(error),
             _ => Ok(()),
         }

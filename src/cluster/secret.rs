@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroize;
 
 use super::CallError;
-use super::client::within;
+use super::client::called;
 
 /// The manager of the fields that a person's sign-in writes; the operator's own writes have another one.
 const LOGIN: &str = "photo-removal-operator-login";
@@ -52,7 +52,7 @@ impl Drop for SecretContent {
 /// When the API server does not answer in time or refuses.
 pub async fn read_secret(client: &Client, namespace: &str, name: &str) -> Result<Option<SecretContent>, CallError> {
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
-    let found = within("reading the Secret", api.get_opt(name)).await?;
+    let found = called("reading the Secret", api.get_opt(name)).await?;
     Ok(found.map(SecretContent::from))
 }
 
@@ -76,7 +76,7 @@ pub async fn put_value(
     };
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
     let (what, parameters) = ("writing the new refresh token into the Secret", PatchParams::default());
-    let written = within(what, api.patch(name, &parameters, &Patch::Merge(&secret))).await;
+    let written = called(what, api.patch(name, &parameters, &Patch::Merge(&secret))).await;
     wipe(&mut secret);
     written.map(SecretContent::from)
 }
@@ -118,7 +118,7 @@ pub async fn apply_values(
         Write::Real => parameters,
     };
     let api = Api::<Secret>::namespaced(client.clone(), namespace);
-    let written = within("writing the Secret", api.patch(name, &parameters, &Patch::Apply(&secret))).await;
+    let written = called("writing the Secret", api.patch(name, &parameters, &Patch::Apply(&secret))).await;
     wipe(&mut secret);
     written.map(SecretContent::from)
 }

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use secrecy::SecretString;
 
 use super::CallError;
-use super::client::within;
+use super::client::called;
 
 /// How long a token lives, in seconds: the least that the API server takes. It is used once, at once.
 const LIFE: i64 = 600;
@@ -32,7 +32,7 @@ pub async fn read_service_account(
     name: &str,
 ) -> Result<Option<ServiceAccountContent>, CallError> {
     let api = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
-    let found = within("reading the ServiceAccount", api.get_metadata_opt(name)).await?;
+    let found = called("reading the ServiceAccount", api.get_metadata_opt(name)).await?;
     Ok(found.map(|account| ServiceAccountContent {
         version: account.metadata.resource_version.unwrap_or_default(),
         annotations: account.metadata.annotations.unwrap_or_default(),
@@ -59,7 +59,7 @@ pub async fn request_token(
     let request = TokenRequest { spec, ..TokenRequest::default() };
     let what = "requesting a token of the ServiceAccount";
     let parameters = PostParams::default();
-    let made = within(what, api.create_token_request(name, &parameters, &request)).await?;
+    let made = called(what, api.create_token_request(name, &parameters, &request)).await?;
     let token = made.status.map(|status| status.token).filter(|token| !token.is_empty());
     token.map(SecretString::from).ok_or(CallError::Unreadable { what, place: "no token in it".to_owned() })
 }

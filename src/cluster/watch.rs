@@ -11,7 +11,8 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as kube_watcher};
 use kube::{Api, Client};
 
-use super::client::why_watching_failed;
+use super::bounded::Unfinished;
+use super::client::{innermost, why_watching_failed};
 use super::{ObjectRef, Stored};
 use crate::health::{ALL_NAMESPACES, Health};
 
@@ -19,8 +20,12 @@ use crate::health::{ALL_NAMESPACES, Health};
 /// idle connection without a word; kube gives a quiet watch up five seconds after it.
 const WATCH_SECONDS: u32 = 200;
 
-/// client-go's page size.
+/// client-go's page size, with which a list begins.
 const PAGE: u32 = 500;
+
+/// A page that is too long is asked for again with so many times fewer objects: from [`PAGE`] it is four steps to one
+/// object, which is never too long.
+const SMALLER: u32 = 4;
 
 /// What a watch covers.
 #[derive(Clone, Debug)]
@@ -54,8 +59,8 @@ impl Scope {
         }
     }
 
-    fn config(&self) -> watcher::Config {
-        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+    fn config(&self, page: u32) -> watcher::Config {
+        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
         match &self.selector {
             Some(selector) => config.labels(selector),
             None => config,
@@ -72,7 +77,7 @@ pub fn watch(
     hooks: Hooks,
 ) -> (Store<Stored>, impl Stream<Item = Result<Stored, watcher::Error>> + Send + 'static) {
     let (store, writer) = reflector::store();
-    let events = kube_watcher(scope.api(client), scope.config()).backoff(Pause::default()).reflect(writer);
+    let events = paged(client, scope.clone()).backoff(Pause::default()).reflect(writer);
     let (name, cache) = (scope.name().to_owned(), store.clone());
     let mut listing = Listing { first: true, before: Vec::new() };
     let stream = events
@@ -80,6 +85,26 @@ pub fn watch(
         .flatten()
         .map(Ok::<_, watcher::Error>);
     (store, stream)
+}
+
+/// kube's watch, with pages of a size that fits: one whose answer is too long, or not there in time, is asked for again
+/// with fewer objects, and so are those after it. Others may have written up to 1.5 MiB into each object, and all of a
+/// page is in memory before it is slimmed.
+fn paged(client: Client, scope: Scope) -> impl Stream<Item = watcher::Result<Event<Stored>>> + Send {
+    let begin = move |page| kube_watcher(scope.api(client.clone()), scope.config(page)).boxed();
+    stream::unfold((begin(PAGE), PAGE, begin), |(mut events, mut page, begin)| async move {
+        loop {
+            let event = events.next().await?;
+            match &event {
+                Err(watcher::Error::InitialListFailed(error)) if page > 1 && Unfinished::found_in(error).is_some() => {
+                    page = (page / SMALLER).max(1);
+                    tracing::info!(page, cause = innermost(error), "the list begins again with smaller pages");
+                    events = begin(page);
+                }
+                _ => return Some((event, (events, page, begin))),
+            }
+        }
+    })
 }
 
 /// Where a watch is with its lists.

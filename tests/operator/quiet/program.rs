@@ -3,7 +3,8 @@
 use std::fs;
 
 use emulator::{Fault, FaultKind, Operation};
-use photo_removal_operator::api::Reason;
+use photo_removal_operator::api::{PhotoRemovalStatus, Reason};
+use serde_json::json;
 use testbed::{SOON, World, eventually};
 
 use super::USER;
@@ -47,6 +48,35 @@ async fn bodies_without_measure_are_not_kept_in_memory() -> Outcome {
     assert_eq!(world.emulator().faults(), [], "bodies that nobody was sent");
     let most = most_memory(&world).ok_or("the program's memory is not to be found under /proc")?;
     assert!(most < MEMORY_KIBIBYTES, "expected less than {MEMORY_KIBIBYTES} KiB at any time, came {most} KiB");
+    Ok(())
+}
+
+/// 200 objects with 250 KiB each that others wrote beside them are 50 MiB. In one page they took 126 MiB, in small ones
+/// 57 MiB.
+#[tokio::test]
+async fn pages_of_huge_objects_are_not_kept_in_memory() -> Outcome {
+    const OBJECTS: usize = 200;
+    const KIBIBYTES: u64 = 96 * 1024;
+    let world = World::builder().program(PROGRAM).build().await?;
+    let annotations = json!({"example.com/rest": "x".repeat(250 * 1024)});
+    for number in 0..OBJECTS {
+        let mut manifest = world.manifest(&format!("user-{number}"), USER);
+        manifest["spec"]["suspend"] = json!(true);
+        manifest["metadata"]["annotations"] = annotations.clone();
+        world.apply(&manifest).await?;
+    }
+    world.start_operator().await?;
+    let is_seen = |status: &PhotoRemovalStatus| status.reason() == Some(Reason::Suspended);
+    for number in 0..OBJECTS {
+        world.wait_for(&format!("user-{number}"), "Suspended", is_seen).await?;
+    }
+    let audit = world.audit()?;
+    let pages = audit.iter().filter(|one| one.verb == "list" && one.user_agent.starts_with("photo-removal-operator"));
+    let mut sizes: Vec<_> = pages.filter_map(|page| page.uri.split("limit=").nth(1)?.split('&').next()).collect();
+    sizes.dedup();
+    assert_eq!(sizes, ["500", "125", "31", "7"], "objects that the operator asked for at a time");
+    let most = most_memory(&world).ok_or("the program's memory is not to be found under /proc")?;
+    assert!(most < KIBIBYTES, "expected less than {KIBIBYTES} KiB at any time, came {most} KiB");
     Ok(())
 }
 
