@@ -61,24 +61,24 @@ fn deletes(world: &World) -> (usize, usize) {
     (all.len(), all.iter().filter(|request| request.ended.is_none()).count())
 }
 
-/// Sixty wait from the start, and Graph throttles nobody. After so many quick answers it gives none any more: those that
-/// are under way then are as many as the window lets, four before anything was answered and ten, the cap, in the end.
+/// Eighty wait from the start, and Graph throttles nobody. After so many quick answers it gives none any more: those that
+/// are under way then are as many as the window lets, four before anything was answered and eight, the cap, in the end.
 #[tokio::test]
 async fn the_window_widens_from_four_to_the_cap_and_no_further_while_answers_are_quick() -> Outcome {
-    for (answered, window) in [(0_u32, 4_usize), (40, 10)] {
-        let world = World::builder().in_flight(10).build().await?;
+    for (answered, window) in [(0_u32, 4_usize), (60, 8)] {
+        let world = World::builder().in_flight(8).build().await?;
         world.emulator().set_limits(Limits::off());
         world.emulator().add_fault(Fault::on(Operation::Delete, slow(40)).times(answered));
         world.emulator().add_fault(Fault::on(Operation::Delete, FaultKind::Hang));
-        removals(&world, world.namespace(), testbed::SECRET, &names("user", 60)).await?;
+        removals(&world, world.namespace(), testbed::SECRET, &names("user", 80)).await?;
         world.start_operator().await?;
-        eventually("the window is full", SOON, || async {
+        let expected = (answered as usize + window, window);
+        eventually("the window is full and nothing is answered any more", SOON, || async {
             let seen = deletes(&world);
-            if seen.1 >= window { Ok(()) } else { Err(seen) }
+            if seen.0 >= expected.0 { Ok(()) } else { Err(seen) }
         })
         .await?;
         stays("DELETEs, and those under way", || deletes(&world)).await;
-        let expected = (answered as usize + window, window);
         assert_eq!(deletes(&world), expected, "DELETEs, and those under way, after {answered} answers");
         assert_eq!(world.emulator().max_in_flight() as usize, window, "the most in flight, after {answered} answers");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams};
-use photo_removal_operator::api::{PhotoRemoval, PhotoRemovalStatus, Reason};
+use photo_removal_operator::api::{PhotoRemoval, Reason};
 use tokio::time::{Instant, sleep};
 
 use super::evidence::Evidence;
@@ -90,11 +90,14 @@ impl Chaos {
 
     /// Objects that are looked at again by themselves would break the silence, as they should.
     async fn take_away_what_goes_on(&mut self, found: &[PhotoRemoval]) -> Result<()> {
-        let goes_on = |status: &PhotoRemovalStatus| {
+        let goes_on = |object: &&PhotoRemoval| {
+            let Some(status) = &object.status else { return false };
+            let gave_up = object.spec.backoff_limit.is_some_and(|limit| status.failed > limit);
             let waits = status.next_attempt_time.is_some() && status.reason() != Some(Reason::Scheduled);
-            waits || status.reason() == Some(Reason::CredentialNotFound)
+            // Without a time, if its next look waits for a credential.
+            waits || status.is_stalled() && !gave_up && status.reason() != Some(Reason::Expired)
         };
-        for object in found.iter().filter(|object| object.status.as_ref().is_some_and(goes_on)) {
+        for object in found.iter().filter(goes_on) {
             let uid = object.metadata.uid.clone().unwrap_or_default();
             let life = self.stage.ledger.lives.iter().find(|life| life.uid == uid).map(|life| life.object);
             if let Some(object) = life {
