@@ -160,7 +160,7 @@ pub fn why_watching_failed(error: &kube::Error) -> String {
 }
 
 /// kube makes code 0 of a refusal whose body is JSON but no `Status`, as of a proxy in between.
-fn refusal(error: &kube::Error) -> Option<u16> {
+pub(super) fn refusal(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(status) if status.code != 0 => Some(status.code),
         _ => None,

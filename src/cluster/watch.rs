@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher as kube_watcher};
 use kube::{Api, Client};
 
 use super::bounded::Unfinished;
-use super::client::{innermost, why_watching_failed};
+use super::client::{innermost, refusal, why_watching_failed};
 use super::{ObjectRef, Stored};
 use crate::health::{ALL_NAMESPACES, Health};
 
@@ -26,6 +26,9 @@ const PAGE: u32 = 500;
 /// A page that is too long is asked for again with so many times fewer objects: from [`PAGE`] it is four steps to one
 /// object, which is never too long.
 const SMALLER: u32 = 4;
+
+/// HTTP's word for a `resourceVersion` that is too old to go on from.
+const GONE: u16 = 410;
 
 /// What a watch covers.
 #[derive(Clone, Debug)]
@@ -87,12 +90,12 @@ pub fn watch(
     (store, stream)
 }
 
-/// kube's watch, with pages of a size that fits: one whose answer is too long, or not there in time, is asked for again
+/// kube's watch, which lists anew when it must, with pages of a size that fits: one whose answer is too long, or not there in time, is asked for again
 /// with fewer objects, and so are those after it. Others may have written up to 1.5 MiB into each object, and all of a
-/// page is in memory before it is slimmed.
+/// page is in memory before it is slimmed. The next list begins with whole pages again: what was slow or long is past.
 fn paged(client: Client, scope: Scope) -> impl Stream<Item = watcher::Result<Event<Stored>>> + Send {
     let begin = move |page| kube_watcher(scope.api(client.clone()), scope.config(page)).boxed();
-    stream::unfold((begin(PAGE), PAGE, begin), |(mut events, mut page, begin)| async move {
+    stream::unfold((begin(PAGE), PAGE, false, begin), |(mut events, mut page, mut listed, begin)| async move {
         loop {
             let event = events.next().await?;
             match &event {
@@ -100,9 +103,22 @@ fn paged(client: Client, scope: Scope) -> impl Stream<Item = watcher::Result<Eve
                     page = (page / SMALLER).max(1);
                     tracing::info!(page, cause = innermost(error), "the list begins again with smaller pages");
                     events = begin(page);
+                    continue;
                 }
-                _ => return Some((event, (events, page, begin))),
+                Ok(Event::Init) if listed && page < PAGE => {
+                    (page, listed) = (PAGE, false);
+                    events = begin(page);
+                    continue;
+                }
+                Ok(Event::InitDone) => listed = true,
+                // kube lists anew where a watch that has begun says so, and asks again for ever where its head does.
+                Err(watcher::Error::WatchStartFailed(error)) if refusal(error) == Some(GONE) => {
+                    (page, listed) = (PAGE, false);
+                    events = begin(page);
+                }
+                _ => {}
             }
+            return Some((event, (events, page, listed, begin)));
         }
     })
 }

@@ -141,6 +141,21 @@ async fn graph_that_sends_nothing_is_given_up_and_holds_up_nobody_else() -> Outc
     Ok(())
 }
 
+#[tokio::test]
+async fn a_watch_that_is_refused_as_too_old_is_begun_anew_with_a_list() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    let lists = || world.api().seen().iter().filter(|seen| seen.path.contains("photoremovals?&limit=")).count();
+    let before = lists();
+    let gone = testbed::Fault::Status(StatusCode::GONE);
+    world.api().inject(Matcher::any().containing("photoremovals?&watch=true"), gone);
+    world.api().cut();
+    eventually("another list", SOON, || async { (lists() > before).then_some(()) }).await?;
+    world.api().clear();
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    removed_later(&world, "jane").await
+}
+
 /// The watch is too old to go on, so it is begun anew with a list, in which the object is missing.
 #[tokio::test]
 async fn who_is_deleted_while_the_watch_is_broken_is_waited_for_no_more() -> Outcome {

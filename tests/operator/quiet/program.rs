@@ -3,9 +3,10 @@
 use std::fs;
 
 use emulator::{Fault, FaultKind, Operation};
+use http::StatusCode;
 use photo_removal_operator::api::{PhotoRemovalStatus, Reason};
 use serde_json::json;
-use testbed::{SOON, World, eventually};
+use testbed::{Fault as ApiFault, Matcher as ApiMatcher, SOON, World, eventually};
 
 use super::USER;
 use crate::Outcome;
@@ -57,7 +58,7 @@ async fn bodies_without_measure_are_not_kept_in_memory() -> Outcome {
 async fn pages_of_huge_objects_are_not_kept_in_memory() -> Outcome {
     const OBJECTS: usize = 200;
     const KIBIBYTES: u64 = 96 * 1024;
-    let world = World::builder().program(PROGRAM).build().await?;
+    let world = World::builder().program(PROGRAM).faulty_api().build().await?;
     let annotations = json!({"example.com/rest": "x".repeat(250 * 1024)});
     for number in 0..OBJECTS {
         let mut manifest = world.manifest(&format!("user-{number}"), USER);
@@ -70,14 +71,29 @@ async fn pages_of_huge_objects_are_not_kept_in_memory() -> Outcome {
     for number in 0..OBJECTS {
         world.wait_for(&format!("user-{number}"), "Suspended", is_seen).await?;
     }
-    let audit = world.audit()?;
-    let pages = audit.iter().filter(|one| one.verb == "list" && one.user_agent.starts_with("photo-removal-operator"));
-    let mut sizes: Vec<_> = pages.filter_map(|page| page.uri.split("limit=").nth(1)?.split('&').next()).collect();
-    sizes.dedup();
-    assert_eq!(sizes, ["500", "125", "31", "7"], "objects that the operator asked for at a time");
+    assert_eq!(page_sizes(&world)?, ["500", "125", "31", "7"], "objects that the operator asked for at a time");
+    let gone = ApiFault::Status(StatusCode::GONE);
+    world.api().inject(ApiMatcher::any().containing("watch=true").times(1), gone);
+    world.api().cut();
+    let twice = ["500", "125", "31", "7"].repeat(2);
+    eventually("the next list begins with whole pages", SOON, || async {
+        let sizes = page_sizes(&world).map_err(|error| error.to_string())?;
+        if sizes == twice { Ok(()) } else { Err(format!("{sizes:?}")) }
+    })
+    .await?;
     let most = most_memory(&world).ok_or("the program's memory is not to be found under /proc")?;
     assert!(most < KIBIBYTES, "expected less than {KIBIBYTES} KiB at any time, came {most} KiB");
     Ok(())
+}
+
+/// The sizes of the pages that the operator asked for, each once in a row.
+fn page_sizes(world: &World) -> testbed::Result<Vec<String>> {
+    let audit = world.audit()?;
+    let pages = audit.iter().filter(|one| one.verb == "list" && one.user_agent.starts_with("photo-removal-operator"));
+    let sizes = pages.filter_map(|page| page.uri.split("limit=").nth(1)?.split('&').next());
+    let mut sizes: Vec<_> = sizes.map(str::to_owned).collect();
+    sizes.dedup();
+    Ok(sizes)
 }
 
 #[tokio::test]
