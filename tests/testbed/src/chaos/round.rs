@@ -95,7 +95,8 @@ impl Chaos {
             let gave_up = object.spec.backoff_limit.is_some_and(|limit| status.failed > limit);
             let waits = status.next_attempt_time.is_some() && status.reason() != Some(Reason::Scheduled);
             // Without a time, if its next look waits for a credential.
-            waits || status.is_stalled() && !gave_up && status.reason() != Some(Reason::Expired)
+            let looks = status.is_stalled() && !gave_up && status.reason() != Some(Reason::Expired);
+            waits || looks || status.reason() == Some(Reason::CredentialNotFound)
         };
         for object in found.iter().filter(goes_on) {
             let uid = object.metadata.uid.clone().unwrap_or_default();
