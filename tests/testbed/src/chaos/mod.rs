@@ -84,12 +84,13 @@ impl Chaos {
             .on(plane)
             .namespaces(2)
             .faulty_api()
+            .may(("", "secrets", &["patch"]))
             .environment("RUST_LOG", "info,photo_removal_operator=debug")
             .build()
             .await?;
         let replicas = Replicas::new(settings.program.clone(), settings.replicas);
         let apps = Apps::register(&world).await?;
-        let stage = Stage { world, replicas, ledger: Ledger::default(), apps, round: 0 };
+        let stage = Stage { world, replicas, ledger: Ledger::default(), apps, is_spoiled: true, round: 0 };
         Ok(Self { settings, stage, audited: 0, met: 0, memory: Vec::new() })
     }
 }

@@ -18,6 +18,8 @@ pub struct Round {
     pub faults: usize,
     /// Calls to the API server that met one.
     pub api_faults: usize,
+    /// Refresh tokens that the operator replaced.
+    pub replaced: usize,
     /// Processes of the operator that ended.
     pub endings: usize,
     /// Those of them that ended by themselves, since they had lost the lead.
@@ -39,11 +41,12 @@ const TAIL: usize = 12;
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, steps, objects, deletes, faults, api_faults, endings, lost, forgotten, .. } = self;
+        let Self { seed, steps, objects, deletes, faults, api_faults, replaced, endings, lost, forgotten, .. } = self;
         write!(
             f,
             "seed {seed}: {steps} steps, {objects} objects, {deletes} DELETEs, {faults} faults of Microsoft's side, \
-             {api_faults} of the API server, {endings} ends of the operator ({lost} by a lost lead), {forgotten} excused early returns"
+             {api_faults} of the API server, {replaced} refresh tokens replaced, {endings} ends of the operator \
+             ({lost} by a lost lead), {forgotten} excused early returns"
         )?;
         if let Some(resident) = self.resident {
             write!(f, ", {} MiB", resident / 1024)?;

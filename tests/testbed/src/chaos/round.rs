@@ -157,6 +157,9 @@ impl Chaos {
         round.faults = requests.iter().filter(|request| request.fault.is_some()).count();
         let met: Vec<_> = self.stage.world.api().seen().into_iter().filter(|seen| seen.fault.is_some()).collect();
         round.api_faults = met.len() - self.met;
+        let is_replaced =
+            |entry: &&AuditEntry| entry.verb == "patch" && entry.resource == "secrets" && entry.code == 200;
+        round.replaced = audit.iter().filter(is_replaced).count();
         round.endings = evidence.ledger.endings.len();
         round.lost = evidence.ledger.endings.iter().filter(|ending| ending.why == Why::LostTheLead).count();
         round.resident = self.stage.replicas.resident();

@@ -23,6 +23,8 @@ pub(super) struct Stage {
     pub(super) replicas: Replicas,
     pub(super) ledger: Ledger,
     pub(super) apps: Apps,
+    /// Whether the Secret with the user's refresh token is not there yet, or was made bad.
+    pub(super) is_spoiled: bool,
     /// In the names of objects: a round's are its own.
     pub(super) round: usize,
 }

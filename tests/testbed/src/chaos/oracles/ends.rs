@@ -8,7 +8,7 @@ use photo_removal_operator::api::{Outcome, PhotoRemoval, PhotoRemovalStatus, Rea
 
 use super::super::evidence::Evidence;
 use super::super::ledger::{Ledger, Life};
-use super::super::plan::{Kind, NEVER, Owner};
+use super::super::plan::{Kind, NEVER, Owner, PLACES, Way};
 
 /// A beginning that lies so far ahead does not come within a storm.
 const FAR: Duration = Duration::from_secs(60 * 60);
@@ -78,6 +78,11 @@ fn wrong(
     should.err()
 }
 
+/// Whether it is a group that this object's credential may not touch.
+fn is_forbidden(owner: &Owner, life: &Life) -> bool {
+    owner.kind == Kind::DelegatedGroup && PLACES[life.place].way != Way::User
+}
+
 fn gave_up(life: &Life, status: &PhotoRemovalStatus) -> bool {
     life.asked().backoff_limit.is_some_and(|limit| status.failed > limit) && status.is_stalled()
 }
@@ -88,7 +93,7 @@ fn rehearsed(owner: &Owner, life: &Life, status: &PhotoRemovalStatus) -> Result<
         Kind::UnknownUser | Kind::UnknownGroup => &[TargetNotFound, NothingToRemove],
         Kind::OnPremises => &[TargetNotSupported],
         // Neither may the photo be asked for.
-        Kind::DelegatedGroup => &[PermissionDenied],
+        Kind::DelegatedGroup if is_forbidden(owner, life) => &[PermissionDenied],
         _ => &[WouldRemove, NothingToRemove],
     };
     let is = status.reason().is_some_and(|reason| fits.contains(&reason)) || gave_up(life, status);
@@ -98,7 +103,8 @@ fn rehearsed(owner: &Owner, life: &Life, status: &PhotoRemovalStatus) -> Result<
 fn tried(owner: &Owner, life: &Life, status: &PhotoRemovalStatus) -> Result<(), String> {
     let wanted = match owner.kind {
         Kind::UnknownUser | Kind::UnknownGroup => Reason::TargetNotFound,
-        Kind::OnPremises | Kind::DelegatedGroup => Reason::TargetNotSupported,
+        Kind::OnPremises => Reason::TargetNotSupported,
+        Kind::DelegatedGroup if is_forbidden(owner, life) => Reason::TargetNotSupported,
         _ => return gave_up(life, status).then_some(()).ok_or_else(|| "it should be done".to_owned()),
     };
     let is = status.reason() == Some(wanted) && status.is_stalled() || gave_up(life, status);
@@ -113,7 +119,7 @@ pub(in super::super) fn judge(evidence: &Evidence<'_>, emulator: &Emulator) -> V
     for (number, owner) in ledger.owners.iter().enumerate() {
         let target = match owner.kind {
             Kind::User | Kind::UserById => Target::user(&owner.id),
-            Kind::Group => Target::group(&owner.id),
+            Kind::Group | Kind::DelegatedGroup => Target::group(&owner.id),
             _ => continue,
         };
         let asked = evidence.deletes().any(|(_, of)| of == number);

@@ -62,7 +62,7 @@ pub(super) struct Place {
     /// Of the Secret, or the `ServiceAccount`.
     pub(super) name: &'static str,
     pub(super) way: Way,
-    /// Which of the two applications it signs in.
+    /// Which of the [`APPS`] applications it signs in.
     pub(super) app: usize,
 }
 
@@ -73,6 +73,8 @@ pub(super) enum Way {
     Certificate,
     /// By tokens of a `ServiceAccount`; nothing is stored.
     Account,
+    /// By the refresh token of a user who administers others. The operator replaces it whenever it signs in.
+    User,
 }
 
 impl Place {
@@ -81,15 +83,19 @@ impl Place {
     }
 }
 
-/// Two namespaces, two applications, each signed in to in several ways at once, which share its pace. The last Secret
-/// never comes to be.
-pub(super) const PLACES: [Place; 7] = [
+/// How many applications there are.
+pub(super) const APPS: usize = 3;
+
+/// Two namespaces, two applications, each signed in to in several ways at once, which share its pace, and one that users
+/// sign in to. The last Secret never comes to be.
+pub(super) const PLACES: [Place; 8] = [
     Place::new(0, "graph", Way::ClientSecret, 0),
     Place::new(1, "graph", Way::ClientSecret, 0),
     Place::new(0, "certificate", Way::Certificate, 0),
     Place::new(1, "other", Way::ClientSecret, 1),
     Place::new(1, "certificate", Way::Certificate, 1),
     Place::new(0, "account", Way::Account, 1),
+    Place::new(0, "user", Way::User, 2),
     Place::new(1, "never", Way::ClientSecret, 1),
 ];
 
@@ -124,14 +130,15 @@ pub(super) enum Change {
 /// A change of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tampering {
-    /// The Secret holds a client secret, or a certificate, that Entra does not know; the account an application.
+    /// The Secret holds a client secret, or a certificate, that Entra does not know, or a refresh token that was revoked;
+    /// the account names an application that there is not.
     Break,
     /// The Secret lacks a key; the account an annotation.
     Garble,
     Delete,
     Mend,
     /// The application gets another client secret, or certificate, the old one ends, and the Secret holds the new one a
-    /// moment later. An account is made anew.
+    /// moment later. The user's tokens are revoked, and the Secret holds a new one a moment later. An account is made anew.
     Rotate,
     /// The Secret signs in the other application; the account names it, and is not trusted by it.
     Replace,

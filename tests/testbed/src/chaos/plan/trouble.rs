@@ -7,7 +7,7 @@ use emulator::{Answer, Effect, Fault, FaultKind, Matcher, Operation, Payload, Re
 use http::{Method, StatusCode};
 
 use super::super::chance::Chance;
-use super::{Action, Kind, Owner, Temper};
+use super::{APPS, Action, Kind, Owner, Temper};
 use crate::faults;
 
 /// Those of the catalogue that make a client wait for more than a few seconds.
@@ -86,7 +86,7 @@ pub(super) fn sign_in(chance: &mut Chance, temper: Temper) -> Option<Action> {
         _ => known(chance, catalogue::sign_in(), temper)?,
     };
     let times = u32::try_from(chance.between(1, 3)).unwrap_or(1);
-    let app = chance.below(2);
+    let app = chance.below(APPS);
     let label = format!("{name} on sign-in of application {app} x{times}");
     Some(Action::SignIn { label, app, fault: Box::new(Fault::on(Operation::Token, what).times(times)) })
 }

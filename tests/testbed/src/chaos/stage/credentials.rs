@@ -12,6 +12,9 @@ const ANNOTATIONS: [&str; 2] = ["azure.workload.identity/tenant-id", "azure.work
 
 impl Stage {
     pub(super) async fn tamper(&mut self, number: usize, how: Tampering) -> Result<()> {
+        if PLACES[number].way == Way::User {
+            self.is_spoiled = !matches!(how, Tampering::Mend | Tampering::Rotate);
+        }
         let (changed, span) = spanned(self.change(PLACES[number], how)).await;
         self.ledger.tampered.push((number, span));
         changed
@@ -24,7 +27,7 @@ impl Stage {
                 self.put(place, &[self.apps.good(place).remove(0), ("", nobody.into())]).await
             }
             Tampering::Break => {
-                let wrong = self.apps.wrong(place)?;
+                let wrong = self.apps.wrong(&self.world, place)?;
                 self.put(place, &wrong).await
             }
             Tampering::Garble if place.way == Way::Account => self.put(place, &self.apps.good(place)[..1]).await,
@@ -43,11 +46,13 @@ impl Stage {
         }
     }
 
-    /// Puts every credential right, but the one that never comes to be.
+    /// Puts every credential right, but the one that never comes to be, and that of a user if nobody but the operator
+    /// touched it since it was right: what it put there must be good.
     pub(super) async fn mend(&mut self) -> Result<()> {
-        for place in &PLACES[..NEVER] {
+        for place in PLACES[..NEVER].iter().filter(|place| place.way != Way::User || self.is_spoiled) {
             self.put_good(*place).await?;
         }
+        self.is_spoiled = false;
         Ok(())
     }
 
