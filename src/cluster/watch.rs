@@ -44,6 +44,8 @@ pub struct Scope {
 pub struct Hooks {
     /// Called once with the first whole list, before any object of it is handed on.
     pub first_list: Arc<dyn Fn(Store<Stored>) -> BoxFuture<'static, ()> + Send + Sync>,
+    /// Called when the API server says that this may not be listed or watched, or that there is no such resource.
+    pub refused: Arc<dyn Fn() + Send + Sync>,
     /// Called with each object that was deleted.
     pub gone: Arc<dyn Fn(&ObjectRef) + Send + Sync>,
 }
@@ -165,7 +167,12 @@ fn handed_on(
             let reason = match &error {
                 watcher::Error::InitialListFailed(error)
                 | watcher::Error::WatchStartFailed(error)
-                | watcher::Error::WatchFailed(error) => why_watching_failed(error),
+                | watcher::Error::WatchFailed(error) => {
+                    if matches!(refusal(error), Some(401 | 403 | 404)) {
+                        (hooks.refused)();
+                    }
+                    why_watching_failed(error)
+                }
                 other => format!("The watch of photoremovals failed: {other}."),
             };
             tracing::warn!(watch, reason, "watching photoremovals failed; it is tried again");

@@ -11,7 +11,6 @@ use kube::runtime::Controller;
 use kube::runtime::controller::{self, Error as ControllerError};
 use kube::runtime::reflector::Store;
 use tokio::net::TcpListener;
-use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, Outbox, Strikes, Told};
@@ -21,7 +20,7 @@ use super::keep::keep_the_rest;
 use super::leader::{Office, Stand};
 use super::observe::snapshot;
 use super::reconcile::{after_failure, reconcile};
-use super::resume::{resume, together};
+use super::resume::{Muster, resume};
 use super::standby::{Prepare, Standby};
 use super::wake::{Calls, Wake};
 use crate::cli::Config;
@@ -96,8 +95,9 @@ pub async fn run(
     let parts = (wake, metrics.clone(), license.clone(), stop.clone());
     let context = Arc::new(context(&config, client, instance.clone(), parts)?);
 
-    let standbys = standbys(&context, scopes.len());
-    let (stores, streams) = watches(&scopes, &context, &standbys, &health);
+    let muster = Arc::new(Muster::new(scopes.len()));
+    let standbys = standbys(&context, &muster, scopes.len());
+    let (stores, streams) = watches(&scopes, &context, (&standbys, &muster), &health);
     let (seen, pacing, leads) = (stores.clone(), context.pacing.clone(), license.clone());
     // What a replica that stands by sees, the leader counts.
     metrics
@@ -184,11 +184,11 @@ fn scopes(config: &Config) -> Vec<Scope> {
 fn watches(
     scopes: &[Scope],
     context: &Arc<Context>,
-    standbys: &[Standby],
+    (standbys, muster): (&[Standby], &Arc<Muster>),
     health: &Health,
 ) -> (Vec<Store<Stored>>, Vec<BoxStream<'static, Seen>>) {
-    let watches = scopes.iter().zip(standbys).map(|(scope, standby)| {
-        let hooks = hooks(context, standby.clone());
+    let watches = scopes.iter().zip(standbys).enumerate().map(|(number, (scope, standby))| {
+        let hooks = hooks(context, standby.clone(), (muster, number));
         let (store, stream) = watch(context.client.clone(), scope, health.clone(), hooks);
         let stream = standby.clone().hold(stream, store.clone(), |object| Ok(object.named()));
         (store, stream.boxed())
@@ -196,25 +196,29 @@ fn watches(
     watches.unzip()
 }
 
-fn hooks(context: &Arc<Context>, standby: Standby) -> Hooks {
-    let told = Arc::clone(context);
+fn hooks(context: &Arc<Context>, standby: Standby, (muster, number): (&Arc<Muster>, usize)) -> Hooks {
+    let (told, muster) = (Arc::clone(context), Arc::clone(muster));
     Hooks {
+        refused: Arc::new(move || muster.refused(number)),
         first_list: Arc::new(move |store| standby.listed(store)),
         gone: Arc::new(move |who: &ObjectRef| told.gone(who)),
     }
 }
 
 /// One for each watch. Before any object is looked at, the pauses of all of them are taken up.
-fn standbys(context: &Arc<Context>, watches: usize) -> Vec<Standby> {
-    let (resumed, all) = (Arc::clone(context), Arc::new(Barrier::new(watches)));
-    let prepare: Prepare = Arc::new(move |store| {
-        let (context, all) = (Arc::clone(&resumed), Arc::clone(&all));
-        Box::pin(async move {
-            resume(&store, &context.pacing);
-            together(&all).await;
-        })
-    });
-    (0..watches).map(|_| Standby::new(context.license.clone(), Arc::clone(&prepare))).collect()
+fn standbys(context: &Arc<Context>, muster: &Arc<Muster>, watches: usize) -> Vec<Standby> {
+    let standby = |number| {
+        let (resumed, muster) = (Arc::clone(context), Arc::clone(muster));
+        let prepare: Prepare = Arc::new(move |store| {
+            let (context, muster) = (Arc::clone(&resumed), Arc::clone(&muster));
+            Box::pin(async move {
+                resume(&store, &context.pacing);
+                muster.join(number).await;
+            })
+        });
+        Standby::new(context.license.clone(), prepare)
+    };
+    (0..watches).map(standby).collect()
 }
 
 fn context(

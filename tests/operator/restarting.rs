@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use emulator::{Fault, FaultKind, Limits, Operation, Recorded, RetryAfter, User};
+use http::StatusCode;
 use jiff::Timestamp;
 use photo_removal_operator::api::Reason;
 use serde_json::json;
-use testbed::{SOON, World, eventually};
+use testbed::{Matcher, SOON, World, eventually};
 
 use crate::Outcome;
 use crate::given::{deletes, known, on_delete};
@@ -144,6 +145,30 @@ async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -
     world.start_operator().await?;
     world.wait_for_all(SOON).await?;
     assert_eq!(world.emulator().early_returns(), 0, "requests before the pause was over");
+    Ok(())
+}
+
+/// The namespace where the pause is known cannot be listed at first, and the other one waits for it.
+#[tokio::test]
+async fn a_pause_of_a_namespace_that_is_listed_late_goes_on_for_the_other() -> Outcome {
+    let world = World::builder().namespaces(2).faulty_api().start().await?;
+    let pause = FaultKind::throttled(Some(RetryAfter::seconds(12)));
+    world.emulator().add_fault(Fault::on(Operation::Delete, pause).about(USER).times(1));
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::Throttled).await?;
+    world.stop_operator().await?;
+
+    let other = "john.doe@contoso.com";
+    world.user(other);
+    let mut manifest = world.manifest("john", other);
+    manifest["metadata"]["namespace"] = world.namespaces()[1].clone().into();
+    world.apply(&manifest).await?;
+    let lists = Matcher::any().containing(&format!("/{}/photoremovals?&limit", world.namespace())).times(3);
+    let failing = world.api().inject(lists, testbed::Fault::Status(StatusCode::SERVICE_UNAVAILABLE));
+    world.start_operator().await?;
+    world.wait_for_all(SOON).await?;
+    assert_eq!((failing.hits(), world.emulator().early_returns()), (3, 0), "failed lists and early returns");
     Ok(())
 }
 
