@@ -2,7 +2,7 @@
 //! `docs/benchmark.md` says what each means.
 //!
 //! ```text
-//! cargo run --release --bin bench              # everything: some ten minutes
+//! cargo run --release --bin bench              # everything: some twelve minutes
 //! cargo run --release --bin bench -- --quick   # some two minutes, without the 100,000 objects
 //! ```
 //!
@@ -86,7 +86,7 @@ struct Size {
     idle: Duration,
 }
 
-const WHOLE: Size = Size { removals: 1_000, rounds: 3, samples: 200, idle: Duration::from_secs(60) };
+const WHOLE: Size = Size { removals: 1_000, rounds: 5, samples: 200, idle: Duration::from_secs(60) };
 const QUICK: Size = Size { removals: 300, rounds: 1, samples: 50, idle: Duration::from_secs(15) };
 
 #[tokio::main]
