@@ -96,7 +96,7 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     pub fn step_aside(&mut self, waiter: &T) -> bool {
         let was_called = self.called.remove(waiter);
         if was_called {
-            self.release();
+            self.give_up();
             self.aside.insert(waiter.clone());
         }
         was_called
@@ -105,6 +105,13 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     /// Gives a slot back.
     pub fn release(&mut self) {
         self.held = self.held.saturating_sub(1);
+    }
+
+    /// Gives a slot back with which nothing was sent. Whoever has to look after something first, such as a credential that
+    /// was read long ago, would else use up a start with each look, and at a slow pace send nothing, ever.
+    pub fn give_up(&mut self) {
+        self.release();
+        self.pace.give_back();
     }
 
     /// Whoever holds a slot since `start` is about to send the first request; none if a pause has begun since. What is
@@ -157,7 +164,7 @@ impl<T: Clone + Eq + Hash> Governor<T> {
     pub fn forget(&mut self, waiter: &T) -> bool {
         let was_called = self.called.remove(waiter);
         if was_called {
-            self.release();
+            self.give_up();
         }
         self.aside.remove(waiter);
         self.turns.leave(waiter) || was_called

@@ -55,6 +55,9 @@ pub(super) struct Pace {
     learned: Option<Learned>,
     /// The earliest time of the next start, with a learned rate.
     next: Timestamp,
+    /// How far the last start put it off, and the end of the last pause, before which it never lies.
+    step: Duration,
+    not_before: Timestamp,
     evidence: Option<Evidence>,
 }
 
@@ -152,7 +155,15 @@ impl Pace {
             }
         }
         let from = if late > SLACK || elapsed(now, self.next) > FARTHEST { before(now, SLACK) } else { self.next };
-        self.next = after(from, learned.interval(now));
+        self.step = learned.interval(now);
+        self.next = after(from, self.step);
+    }
+
+    /// Whoever started last sent nothing: the next one need not wait for that.
+    pub(super) fn give_back(&mut self) {
+        if self.learned.is_some() {
+            self.next = before(self.next, self.step).max(self.not_before);
+        }
     }
 
     /// A request was answered, and not throttled.
@@ -182,6 +193,7 @@ impl Pace {
         if let Some(evidence) = &mut self.evidence {
             (evidence.resumed, evidence.last) = (None, evidence.last.max(until));
         }
+        self.not_before = self.not_before.max(until);
         self.next = self.next.max(until);
     }
 

@@ -45,7 +45,8 @@ struct Inner<T> {
 
 struct Governed<T> {
     governor: Governor<T>,
-    /// A task sleeps until somebody may be called. What it sleeps until only ever moves away, so one is enough.
+    /// A task sleeps until somebody may be called. What it sleeps until moves nearer only where a start is given back, and
+    /// then somebody is called up at once, so one is enough.
     timer: bool,
 }
 
@@ -298,9 +299,12 @@ impl<T: Waiter> Permit<T> {
 impl<T: Waiter> Drop for Permit<T> {
     fn drop(&mut self) {
         if let Some(on) = self.pacing.lock().get_mut(&self.account) {
-            on.governor.release();
-            if matches!(*self.begun(), Begun::Sending(_)) {
-                on.governor.sent();
+            match *self.begun() {
+                Begun::Granted(_) => on.governor.give_up(),
+                Begun::Sending(_) => {
+                    on.governor.release();
+                    on.governor.sent();
+                }
             }
         }
         self.pacing.call_up(&self.account);

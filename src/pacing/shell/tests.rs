@@ -172,7 +172,7 @@ async fn those_who_wait_are_woken_at_the_learned_pace() -> Outcome {
     while woken.len() < 6 && shell.began.elapsed() < secs(60) {
         shell.until(shell.began.elapsed() + Duration::from_millis(1)).await;
         for (waiter, time) in shell.woken() {
-            drop(shell.granted(&a, waiter)?);
+            assert!(shell.granted(&a, waiter)?.may_send());
             woken.push((waiter, time));
         }
     }
@@ -183,6 +183,34 @@ async fn those_who_wait_are_woken_at_the_learned_pace() -> Outcome {
         let is_due = *waiter == expected && is_about(*time, due);
         assert!(is_due, "expected {expected} at {due:?}, woken: {woken:?} at {rate:.3} a second");
     }
+    Ok(())
+}
+
+/// A credential is trusted for a while only. Where that is less than from one start to the next, everybody whose turn has
+/// come has it looked after first, and sends when that is done, not at the next start but one.
+#[tokio::test(start_paused = true)]
+async fn who_steps_aside_or_sends_nothing_uses_up_no_start() -> Outcome {
+    let (shell, a) = (Shell::new(16), account("a"));
+    let _somebody = shell.granted(&a, 99)?;
+    for waiter in 0..30 {
+        let permit = shell.granted(&a, waiter)?;
+        assert!(permit.may_send());
+        shell.until(secs(u64::from(waiter) + 1)).await;
+        permit.answered(secs(1), false);
+    }
+    shell.throttled(&a, 30, secs(10))?;
+    shell.queued(&a, 40)?;
+    shell.queued(&a, 41)?;
+    shell.until(secs(40) + PRECISION).await;
+    assert!(matches!(shell.woken()[..], [(40, _)]), "40 is called when the pause is over, and nobody else");
+    shell.pacing.step_aside(&40);
+    assert!(matches!(shell.woken()[..], [(41, _)]), "41 is called instead");
+    drop(shell.granted(&a, 41)?);
+    let permit = shell.granted(&a, 40)?;
+    assert!(permit.may_send(), "41 sent nothing, so 40 may go now that it is back");
+    shell.queued(&a, 42)?;
+    shell.until(secs(41)).await;
+    assert_eq!(shell.woken(), [], "a start was used");
     Ok(())
 }
 

@@ -170,7 +170,7 @@ impl Client for Governed {
     fn leave(&mut self, (start, since): Self::Sent, now: Time) -> Option<Self::Sent> {
         let sends = self.governor.send(start, timestamp(now));
         if sends.is_none() {
-            self.governor.release();
+            self.governor.give_up();
         }
         sends.map(|start| (start, since))
     }

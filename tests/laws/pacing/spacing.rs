@@ -55,6 +55,8 @@ struct Hungry {
     governor: Governor<u32>,
     now: Timestamp,
     came: u32,
+    /// Who stepped aside.
+    aside: Vec<u32>,
     /// Who is under way, and since when.
     sent: Vec<(Start, Timestamp)>,
     chance: Chance,
@@ -71,6 +73,7 @@ impl Hungry {
             governor: Governor::new(most),
             now: Timestamp::UNIX_EPOCH,
             came: 0,
+            aside: Vec::new(),
             sent: Vec::new(),
             chance: Chance(seed),
             taken: 0.0,
@@ -99,7 +102,7 @@ impl Hungry {
         let Entry::Granted(start) = self.governor.enter("lane", &waiter, self.now) else { return false };
         match self.governor.send(start, self.now) {
             Some(start) => self.sent.push((start, self.now)),
-            None => self.governor.release(),
+            None => self.governor.give_up(),
         }
         true
     }
@@ -116,8 +119,19 @@ impl Hungry {
 
     fn call(&mut self) -> Result<(), TestCaseError> {
         for waiter in self.governor.grant(self.now) {
-            self.starts()?;
-            prop_assert!(self.goes(waiter), "{waiter} was called");
+            // Now and then somebody has something else to do first, and uses up no start.
+            if self.chance.next() < 0.2 {
+                prop_assert!(self.governor.step_aside(&waiter), "{waiter} was called");
+                self.aside.push(waiter);
+            } else {
+                self.starts()?;
+                prop_assert!(self.goes(waiter), "{waiter} was called");
+            }
+        }
+        for waiter in std::mem::take(&mut self.aside) {
+            if self.goes(waiter) {
+                self.starts()?;
+            }
         }
         self.come()
     }
