@@ -77,8 +77,10 @@ impl Life {
 /// The end of a process of the operator.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
-    /// From the signal, or the loss, until the process was seen to be gone.
+    /// From the signal, or the loss, or the moment at which it froze shortly before, until the process was seen to be gone.
     pub(super) span: Span,
+    /// When it was frozen, if it led before and its term was over when it woke.
+    pub(super) overslept: Option<Span>,
     pub(super) why: Why,
 }
 

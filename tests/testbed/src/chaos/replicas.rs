@@ -22,6 +22,12 @@ const LONGEST_END: Duration = Duration::from_secs(40);
 /// So that a storm sees many terms.
 const BRIEF_TERMS: [&str; 3] = ["--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry-period=500ms"];
 
+/// How long such a term is.
+const TERM: Duration = Duration::from_secs(3);
+
+/// How long a busy machine may take to wake a process; less than a leader tries to renew.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// What a process says when it has lost the lead and sends nothing any more, with the time, and what it says last.
 const LOST: &str = "this replica leads no more and sends nothing any more";
 const LAST_WORDS: &str = "this replica leads no more; it ends so that it starts anew";
@@ -52,6 +58,10 @@ struct Life {
     began: Timestamp,
     /// When it was told to end.
     told: Option<Timestamp>,
+    /// When it was frozen last; it lasts until then at least.
+    frozen: Option<Span>,
+    /// It is frozen now.
+    sleeps: bool,
 }
 
 impl Replicas {
@@ -84,19 +94,24 @@ impl Replicas {
             command.args(["--leader-election", "--lease-namespace", world.namespace()]).args(BRIEF_TERMS);
         }
         let (child, began) = (command.spawn().context(failed)?, Timestamp::now());
-        self.all[number] = Some(Replica { child, http, life: Life { log, written_before, began, told: None } });
+        self.all[number] = Some(Replica {
+            child,
+            http,
+            life: Life { told: None, frozen: None, sleeps: false, log, written_before, began },
+        });
         Ok(ended)
     }
 
     /// Kills one as `kill -9` does.
     pub(super) async fn kill(&mut self, number: usize) -> Result<Option<Ending>> {
         let Some(mut replica) = self.all[number].take() else { return Ok(None) };
-        let began = replica.life.told.unwrap_or_else(Timestamp::now);
+        let began = replica.life.since(replica.life.told.unwrap_or_else(Timestamp::now));
         // One that has ended already, and was waited for, cannot be killed.
         drop(replica.child.start_kill());
         let status = replica.child.wait().await.context(|| "The operator could not be killed".to_owned())?;
         if status.signal() == Some(KILLED) {
-            return Ok(Some(Ending { span: Span { began, done: Timestamp::now() }, why: Why::Told }));
+            let span = Span { began, done: Timestamp::now() };
+            return Ok(Some(Ending { span, overslept: None, why: Why::Told }));
         }
         replica.life.ending(status).map(Some)
     }
@@ -110,9 +125,31 @@ impl Replicas {
         Ok(())
     }
 
+    /// Takes the processor away from one; [`Self::look_after`] gives it back after so long.
+    pub(super) async fn freeze(&mut self, number: usize, length: Duration) -> Result<()> {
+        if let Some(replica) = &mut self.all[number] {
+            let began = Timestamp::now();
+            // One that has ended by itself meanwhile is found by whoever looks after it.
+            if signal(&replica.child, "STOP").await.is_ok() {
+                let done = began.saturating_add(length).unwrap_or(Timestamp::MAX);
+                (replica.life.frozen, replica.life.sleeps) = (Some(Span { began, done }), true);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every process the processor back.
+    pub(super) async fn thaw(&mut self) -> Result<()> {
+        for replica in self.all.iter_mut().flatten() {
+            replica.thaw().await?;
+        }
+        Ok(())
+    }
+
     /// Waits for the end of one that was told to.
     async fn reap(&mut self, number: usize) -> Result<Option<Ending>> {
         let Some(mut replica) = self.all[number].take() else { return Ok(None) };
+        replica.thaw().await?;
         let ended = timeout(LONGEST_END, replica.child.wait()).await;
         let ended =
             ended.map_err(|_| Error::new(format!("The operator did not end within {LONGEST_END:?} of SIGTERM.")))?;
@@ -120,7 +157,8 @@ impl Replicas {
         replica.life.ending(status).map(Some)
     }
 
-    /// Starts those anew, as Kubernetes does, that ended since they had lost the lead, and returns their ends.
+    /// Thaws those whose time has come. Starts those anew, as Kubernetes does, that ended since they had lost the lead, and
+    /// returns their ends.
     ///
     /// # Errors
     ///
@@ -129,6 +167,9 @@ impl Replicas {
         let mut endings = Vec::new();
         for number in 0..self.count() {
             let Some(replica) = &mut self.all[number] else { continue };
+            if replica.life.frozen.is_some_and(|frozen| frozen.done <= Timestamp::now()) {
+                replica.thaw().await?;
+            }
             if let (None, Ok(Some(status))) = (replica.life.told, replica.child.try_wait()) {
                 endings.push(replica.life.ending(status).context(|| format!("Process {number} ended by itself"))?);
                 self.all[number] = None;
@@ -158,13 +199,40 @@ impl Replicas {
     }
 }
 
+impl Replica {
+    /// Gives it the processor back, if it has none.
+    async fn thaw(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.life.sleeps) {
+            return Ok(());
+        }
+        if let Some(frozen) = &mut self.life.frozen {
+            frozen.done = Timestamp::now();
+        }
+        signal(&self.child, "CONT").await
+    }
+}
+
 impl Life {
+    /// From when on another one may have been at work: since it froze, if it woke too late to go on as before.
+    fn since(&self, end: Timestamp) -> Timestamp {
+        let shortly = |frozen: &Span| end.duration_since(frozen.done).unsigned_abs() < TERM;
+        let frozen = self.frozen.filter(|frozen| self.sleeps || shortly(frozen));
+        frozen.map_or(end, |frozen| frozen.began.min(end))
+    }
+
     /// The end of a process, if it is one that it may have: as it was told to, or since it had lost the lead.
     fn ending(&self, status: ExitStatus) -> Result<Ending> {
         let done = Timestamp::now();
         if let Some(lost) = self.lost_the_lead().filter(|_| status.code() == Some(1)) {
-            let began = self.told.unwrap_or(done).min(lost);
-            return Ok(Ending { span: Span { began, done }, why: Why::LostTheLead });
+            let began = self.since(self.told.unwrap_or(done).min(lost));
+            let overslept = self.frozen.filter(|frozen| {
+                let length = frozen.done.duration_since(frozen.began);
+                // One that stood by cannot lead and lose the lead again so soon.
+                !self.sleeps
+                    && length.unsigned_abs() > TERM
+                    && lost.duration_since(frozen.done).unsigned_abs() < AT_ONCE
+            });
+            return Ok(Ending { span: Span { began, done }, overslept, why: Why::LostTheLead });
         }
         let Some(told) = self.told else {
             return Err(Error::new(format!("The operator ended though nobody told it to ({status}).")));
@@ -174,7 +242,7 @@ impl Life {
         if !status.success() && !young {
             return Err(Error::new(format!("The operator was told to end, and ended with {status}.")));
         }
-        Ok(Ending { span: Span { began: told, done }, why: Why::Told })
+        Ok(Ending { span: Span { began: self.since(told), done }, overslept: None, why: Why::Told })
     }
 
     /// When it lost the lead, if that is what it ended for.
@@ -196,7 +264,14 @@ mod tests {
         let before = format!("2026-01-01T00:00:00Z ERROR {LOST}\nprogram: {LAST_WORDS}\n");
         let log = std::env::temp_dir().join(format!("chaos-{}.log", uuid::Uuid::new_v4()));
         std::fs::write(&log, format!("{before}{said}")).unwrap();
-        let life = Life { log, written_before: before.len(), began: Timestamp::now(), told: None };
+        let life = Life {
+            log,
+            written_before: before.len(),
+            began: Timestamp::now(),
+            told: None,
+            frozen: None,
+            sleeps: false,
+        };
         let ending = life.ending(ExitStatus::from_raw(wait_status));
         std::fs::remove_file(&life.log).unwrap();
         ending

@@ -24,6 +24,8 @@ pub struct Round {
     pub endings: usize,
     /// Those of them that ended by themselves, since they had lost the lead.
     pub lost: usize,
+    /// Those of them that led, and were frozen until their term was over.
+    pub overslept: usize,
     /// Requests that came early, and were excused.
     pub forgotten: usize,
     /// Resident memory of the operator at the end, in KiB, where the system tells it.
@@ -41,12 +43,25 @@ const TAIL: usize = 12;
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, steps, objects, deletes, faults, api_faults, replaced, endings, lost, forgotten, .. } = self;
+        let Self {
+            seed,
+            steps,
+            objects,
+            deletes,
+            faults,
+            api_faults,
+            replaced,
+            endings,
+            lost,
+            overslept,
+            forgotten,
+            ..
+        } = self;
         write!(
             f,
             "seed {seed}: {steps} steps, {objects} objects, {deletes} DELETEs, {faults} faults of Microsoft's side, \
              {api_faults} of the API server, {replaced} refresh tokens replaced, {endings} ends of the operator \
-             ({lost} by a lost lead), {forgotten} excused early returns"
+             ({lost} by a lost lead, {overslept} of them in its sleep), {forgotten} excused early returns"
         )?;
         if let Some(resident) = self.resident {
             write!(f, ", {} MiB", resident / 1024)?;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::evidence::Evidence;
 use super::ledger::{Ledger, Why};
 use super::oracles::discretion::Place;
-use super::oracles::{budget, discretion, ends, justified, memory, patience, single, thrift};
+use super::oracles::{budget, discretion, ends, justified, memory, patience, single, terms, thrift};
 use super::plan::{self, Endings, Plan, Temper};
 use super::replicas::Replicas;
 use super::{Chaos, PERSON, Round, Settings};
@@ -41,8 +41,8 @@ impl Chaos {
         if let Err(error) = self.storm(&plan, &mut round).await {
             round.offences.push(error.to_string());
         }
-        let found = self.come_to_rest(&mut round).await?;
-        self.judge(&plan, &found, &mut round, began).await?;
+        self.come_to_rest(&mut round).await?;
+        self.judge(&plan, &mut round, began).await?;
         if !round.offences.is_empty() {
             round.kept = Some(self.keep(&round)?);
         }
@@ -61,9 +61,8 @@ impl Chaos {
         Ok(())
     }
 
-    /// Ends all faults and waits until every object is where its scenario says, and then for silence. Returns the
-    /// objects as they were found.
-    async fn come_to_rest(&mut self, round: &mut Round) -> Result<Vec<PhotoRemoval>> {
+    /// Ends all faults and waits until every object is where its scenario says, and then for silence.
+    async fn come_to_rest(&mut self, round: &mut Round) -> Result<()> {
         self.stage.calm().await?;
         let deadline = if self.settings.temper == Temper::Patient { 400 } else { 150 };
         let end = Instant::now() + Duration::from_secs(deadline);
@@ -85,7 +84,7 @@ impl Chaos {
         if let Err(noise) = self.silence().await {
             round.offences.push(noise.to_string());
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Objects that are looked at again by themselves would break the silence, as they should.
@@ -145,7 +144,7 @@ impl Chaos {
         Ok((entries.into_iter().filter(|entry| entry.user == operator).collect(), next))
     }
 
-    async fn judge(&mut self, plan: &Plan, found: &[PhotoRemoval], round: &mut Round, began: Timestamp) -> Result<()> {
+    async fn judge(&mut self, plan: &Plan, round: &mut Round, began: Timestamp) -> Result<()> {
         let (audit, next) = self.audit()?;
         let requests = self.stage.world.emulator().requests();
         let evidence = Evidence::new(&self.stage.ledger, &requests, &audit);
@@ -162,6 +161,7 @@ impl Chaos {
         round.replaced = audit.iter().filter(is_replaced).count();
         round.endings = evidence.ledger.endings.len();
         round.lost = evidence.ledger.endings.iter().filter(|ending| ending.why == Why::LostTheLead).count();
+        round.overslept = evidence.ledger.endings.iter().filter(|ending| ending.overslept.is_some()).count();
         round.resident = self.stage.replicas.resident();
         self.memory.extend(round.resident.filter(|_| self.settings.endings == Endings::Never));
         round.offences.extend(memory::judge(&self.memory));
@@ -169,7 +169,8 @@ impl Chaos {
         round.offences.extend(ends::judge(&evidence, self.stage.world.emulator()));
         round.offences.extend(justified::judge(&evidence));
         round.offences.extend(single::judge(&evidence));
-        round.offences.extend(budget::judge(&evidence, plan.steps.len(), found));
+        round.offences.extend(terms::judge(&evidence));
+        round.offences.extend(budget::judge(&evidence, plan.steps.len()));
         round.offences.extend(thrift::judge(&evidence, &met[self.met..]));
         round.offences.extend(discretion::forbidden(&evidence));
         let statuses: Vec<_> = evidence.writes.iter().map(|write| &write.status).collect();

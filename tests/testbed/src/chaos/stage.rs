@@ -85,6 +85,7 @@ impl Stage {
                 self.note(ended);
             }
             Action::Terminate { replica } => self.replicas.terminate(*replica).await?,
+            Action::Freeze { replica, length } => self.replicas.freeze(*replica, *length).await?,
             Action::Start { replica } => {
                 let ended = self.replicas.start(&self.world, *replica).await?;
                 self.note(ended);
@@ -100,6 +101,7 @@ impl Stage {
         // It is stopped, or paused, or neither.
         drop(self.world.plane().resume_apiserver());
         self.start_apiserver().await?;
+        self.replicas.thaw().await?;
         for replica in 0..self.replicas.count() {
             let ended = self.replicas.start(&self.world, replica).await?;
             self.note(ended);

@@ -93,7 +93,8 @@ fn rehearsed(owner: &Owner, life: &Life, status: &PhotoRemovalStatus) -> Result<
         Kind::UnknownUser | Kind::UnknownGroup => &[TargetNotFound, NothingToRemove],
         Kind::OnPremises => &[TargetNotSupported],
         // Neither may the photo be asked for.
-        Kind::DelegatedGroup if is_forbidden(owner, life) => &[PermissionDenied],
+        // Unless Microsoft's side said just then that there is none.
+        Kind::DelegatedGroup if is_forbidden(owner, life) => &[PermissionDenied, NothingToRemove],
         _ => &[WouldRemove, NothingToRemove],
     };
     let is = status.reason().is_some_and(|reason| fits.contains(&reason)) || gave_up(life, status);

@@ -90,7 +90,7 @@ mod tests {
         let requests = [early()];
         assert_eq!(judge(&Evidence::new(&ledger, &requests, &[])).len(), 1);
         let [began, done] = ["2026-01-01T00:00:01.2Z", "2026-01-01T00:00:01.4Z"].map(|time| time.parse().unwrap());
-        ledger.endings.push(Ending { span: Span { began, done }, why: Why::Told });
+        ledger.endings.push(Ending { span: Span { began, done }, overslept: None, why: Why::Told });
         assert_eq!(judge(&Evidence::new(&ledger, &requests, &[])), [""; 0], "the process that was told had ended");
     }
 }

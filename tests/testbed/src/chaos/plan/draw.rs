@@ -101,16 +101,20 @@ impl Draw {
             0..10 => trouble::graph(&mut self.chance, &self.owners, self.temper),
             10..13 => trouble::sign_in(&mut self.chance, self.temper),
             13 => Some(Action::ExpireTokens),
-            _ => self.end_a_replica(),
+            _ => self.end_or_freeze_a_replica(),
         }
     }
 
-    fn end_a_replica(&mut self) -> Option<Action> {
+    fn end_or_freeze_a_replica(&mut self) -> Option<Action> {
         if self.endings == Endings::Never {
             return None;
         }
         let running: Vec<usize> = (0..self.replicas.len()).filter(|replica| self.replicas[*replica]).collect();
         let replica = *self.chance.pick(&running)?;
+        if self.chance.one_in(3) {
+            let longest = if self.temper == Temper::Patient { 12_000 } else { 5_000 };
+            return Some(Action::Freeze { replica, length: self.chance.milliseconds(500, longest) });
+        }
         self.replicas[replica] = false;
         let kills = self.chance.one_in(2);
         Some(if kills { Action::Kill { replica } } else { Action::Terminate { replica } })

@@ -203,6 +203,11 @@ pub(super) enum Action {
     Start {
         replica: usize,
     },
+    /// It gets no processor for so long, as on a machine that sleeps.
+    Freeze {
+        replica: usize,
+        length: Duration,
+    },
 }
 
 /// An action and the wait before it.
@@ -243,6 +248,7 @@ impl fmt::Display for Action {
             Self::Kill { replica } => write!(f, "kill -9 {replica}"),
             Self::Terminate { replica } => write!(f, "terminate {replica}"),
             Self::Start { replica } => write!(f, "start {replica}"),
+            Self::Freeze { replica, length } => write!(f, "freeze {replica} for {} ms", length.as_millis()),
             other => write!(f, "{other:?}"),
         }
     }
