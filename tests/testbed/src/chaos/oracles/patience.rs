@@ -10,6 +10,7 @@ use super::super::evidence::{Evidence, Write};
 ///
 /// - A process ended between the throttled answer and the request, and no object told of the pause: nothing that was
 ///   stored before of those that were still there when the request came, and not at rest, says so.
+/// - An object keeps one pause: one that met another application's since tells of that.
 /// - Pauses of the sign-in are stored nowhere, so the end of a process excuses every one of them.
 ///
 /// A pause is the application's, whichever Secret it was met with: at Graph, and at the sign-in.
@@ -44,8 +45,11 @@ fn offence(evidence: &Evidence<'_>, request: &Recorded, told: Timestamp) -> Opti
         if last.status.outcome.is_some_and(Outcome::is_real) || evidence.unclear.iter().any(unclear) {
             return None;
         }
-        // Whatever it said later: until the pause is over, nothing that it may say ends it.
         let client = request.client_id.as_deref()?;
+        if last.status.pause.as_ref().is_some_and(|pause| pause.client_id != client) {
+            return None;
+        }
+        // Whatever it said later: until the pause is over, nothing that it may say ends it.
         let until = writes.filter_map(|write| pause(evidence, &write.status, client)).max()?;
         (until > request.time).then(|| format!("a process had ended, but {} told of a pause until {until}", life.name))
     })
