@@ -92,9 +92,10 @@ pub fn watch(
     (store, stream)
 }
 
-/// kube's watch, which lists anew when it must, with pages of a size that fits: one whose answer is too long, or not there in time, is asked for again
-/// with fewer objects, and so are those after it. Others may have written up to 1.5 MiB into each object, and all of a
-/// page is in memory before it is slimmed. The next list begins with whole pages again: what was slow or long is past.
+/// kube's watch, which is begun anew where the API server refuses it as too old, with pages of a size that fits: one whose
+/// answer is too long, or not there in time, is asked for again with fewer objects, and so are those after it. Others may
+/// have written up to 1.5 MiB into each object, and all of a page is in memory before it is slimmed. The next list begins
+/// with whole pages again, since what was slow or long may be past.
 fn paged(client: Client, scope: Scope) -> impl Stream<Item = watcher::Result<Event<Stored>>> + Send {
     let begin = move |page| kube_watcher(scope.api(client.clone()), scope.config(page)).boxed();
     stream::unfold((begin(PAGE), PAGE, false, begin), |(mut events, mut page, mut listed, begin)| async move {

@@ -46,7 +46,7 @@ struct Inner<T> {
 struct Governed<T> {
     governor: Governor<T>,
     /// A task sleeps until somebody may be called. What it sleeps until moves nearer only where a start is given back, and
-    /// then somebody is called up at once, so one is enough.
+    /// whoever gives it back calls up the next one; if that is not due yet, the task is late by one start at most.
     timer: bool,
 }
 

@@ -127,10 +127,9 @@ async fn a_stop_lets_a_running_request_end_and_writes_down_what_it_brought() -> 
     Ok(())
 }
 
-#[tokio::test]
-async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -> Outcome {
-    let world = World::builder().namespaces(2).start().await?;
-    let pause = FaultKind::throttled(Some(RetryAfter::seconds(4)));
+/// An object of the first namespace is told to wait for so long; the operator stops, and one of the second one comes.
+async fn stop_in_a_pause(world: &World, seconds: u64) -> Outcome {
+    let pause = FaultKind::throttled(Some(RetryAfter::seconds(seconds)));
     world.emulator().add_fault(Fault::on(Operation::Delete, pause).about(USER).times(1));
     world.user(USER);
     world.remove("jane", USER).await?;
@@ -142,6 +141,13 @@ async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -
     let mut manifest = world.manifest("john", other);
     manifest["metadata"]["namespace"] = world.namespaces()[1].clone().into();
     world.apply(&manifest).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -> Outcome {
+    let world = World::builder().namespaces(2).start().await?;
+    stop_in_a_pause(&world, 4).await?;
     world.start_operator().await?;
     world.wait_for_all(SOON).await?;
     assert_eq!(world.emulator().early_returns(), 0, "requests before the pause was over");
@@ -152,18 +158,7 @@ async fn a_pause_that_one_namespace_met_goes_on_for_the_other_over_a_restart() -
 #[tokio::test]
 async fn a_pause_of_a_namespace_that_is_listed_late_goes_on_for_the_other() -> Outcome {
     let world = World::builder().namespaces(2).faulty_api().start().await?;
-    let pause = FaultKind::throttled(Some(RetryAfter::seconds(12)));
-    world.emulator().add_fault(Fault::on(Operation::Delete, pause).about(USER).times(1));
-    world.user(USER);
-    world.remove("jane", USER).await?;
-    world.wait_for_reason("jane", Reason::Throttled).await?;
-    world.stop_operator().await?;
-
-    let other = "john.doe@contoso.com";
-    world.user(other);
-    let mut manifest = world.manifest("john", other);
-    manifest["metadata"]["namespace"] = world.namespaces()[1].clone().into();
-    world.apply(&manifest).await?;
+    stop_in_a_pause(&world, 12).await?;
     let lists = Matcher::any().containing(&format!("/{}/photoremovals?&limit", world.namespace())).times(3);
     let failing = world.api().inject(lists, testbed::Fault::Status(StatusCode::SERVICE_UNAVAILABLE));
     world.start_operator().await?;

@@ -63,6 +63,17 @@ impl Shell {
         Ok(())
     }
 
+    /// Thirty answers in thirty seconds, then a throttled one with a pause of ten: from now on one starts every two seconds.
+    async fn learns_a_rate(&self, account: &Account) -> Outcome {
+        for waiter in 0..30 {
+            let permit = self.granted(account, waiter)?;
+            assert!(permit.may_send());
+            self.until(secs(u64::from(waiter) + 1)).await;
+            permit.answered(secs(1), false);
+        }
+        self.throttled(account, 30, secs(10))
+    }
+
     /// Somebody of another account comes and goes: then idle governors are looked through.
     fn somebody_else_comes(&self) -> Outcome {
         drop(self.granted(&account("somebody else"), u32::MAX)?);
@@ -150,20 +161,13 @@ async fn a_slot_that_is_given_back_in_a_pause_is_given_away_at_its_end() -> Outc
     Ok(())
 }
 
-/// Thirty answers in thirty seconds, then a throttled one: from now on one starts every two seconds, and those who wait are
-/// woken one after the other although slots are free all the time.
+/// One starts every two seconds, and those who wait are woken one after the other although slots are free all the time.
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_are_woken_at_the_learned_pace() -> Outcome {
     let (shell, a) = (Shell::new(16), account("a"));
     // Without anybody all that a governor saw goes with it.
     let _somebody = shell.granted(&a, 99)?;
-    for waiter in 0..30 {
-        let permit = shell.granted(&a, waiter)?;
-        assert!(permit.may_send());
-        shell.until(secs(u64::from(waiter) + 1)).await;
-        permit.answered(secs(1), false);
-    }
-    shell.throttled(&a, 30, secs(10))?;
+    shell.learns_a_rate(&a).await?;
     let rate = shell.rate(&a).ok_or("no rate was learned")?;
     for waiter in 40..46 {
         shell.queued(&a, waiter)?;
@@ -192,13 +196,7 @@ async fn those_who_wait_are_woken_at_the_learned_pace() -> Outcome {
 async fn who_steps_aside_or_sends_nothing_uses_up_no_start() -> Outcome {
     let (shell, a) = (Shell::new(16), account("a"));
     let _somebody = shell.granted(&a, 99)?;
-    for waiter in 0..30 {
-        let permit = shell.granted(&a, waiter)?;
-        assert!(permit.may_send());
-        shell.until(secs(u64::from(waiter) + 1)).await;
-        permit.answered(secs(1), false);
-    }
-    shell.throttled(&a, 30, secs(10))?;
+    shell.learns_a_rate(&a).await?;
     shell.queued(&a, 40)?;
     shell.queued(&a, 41)?;
     shell.until(secs(40) + PRECISION).await;

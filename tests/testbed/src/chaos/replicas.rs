@@ -58,7 +58,7 @@ struct Life {
     began: Timestamp,
     /// When it was told to end.
     told: Option<Timestamp>,
-    /// When it was frozen last; it lasts until then at least.
+    /// When it was frozen last, until it was woken, or, while it sleeps, is due to be.
     frozen: Option<Span>,
     /// It is frozen now.
     sleeps: bool,
