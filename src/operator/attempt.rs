@@ -61,8 +61,8 @@ impl<'a> Try<'a> {
         let credentials = &self.context.credentials;
         let renewal = match found {
             Found::Verdict(verdict) => return self.brought(attempt, verdict),
-            Found::Unauthorized => timeout(RENEWAL, credentials.renewed(&session)).await.map(Some),
-            Found::Forbidden => timeout(RENEWAL, credentials.renewed_for_denial(&session)).await,
+            Found::Unauthorized => timeout(RENEWAL, credentials.renewed(&session, self.who)).await.map(Some),
+            Found::Forbidden => timeout(RENEWAL, credentials.renewed_for_denial(&session, self.who)).await,
         };
         let session = match renewal {
             Ok(Some(Ok(session))) => session,
@@ -79,7 +79,7 @@ impl<'a> Try<'a> {
             Found::Forbidden => self.brought(attempt, Verdict::PermissionDenied),
             Found::Unauthorized => {
                 let trouble = refused_by_graph();
-                self.context.credentials.refused(&session, trouble.clone());
+                self.context.credentials.refused(&session, self.who, trouble.clone());
                 Brought::Refusal(attempt, trouble)
             }
         }

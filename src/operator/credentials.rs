@@ -91,38 +91,42 @@ impl Credentials {
     /// The credential with another token than that of the session, which Graph does not take.
     ///
     /// # Errors
-    /// When no other token is to be had.
-    pub(super) async fn renewed(&self, session: &Arc<Session>) -> Result<Arc<Session>, Trouble> {
-        let woken = self.shared.at(&session.source, |desk| desk.drop_token(session, clock::now()));
+    /// When no other token is to be had; the object is woken when that changes.
+    pub(super) async fn renewed(&self, session: &Arc<Session>, who: &ObjectRef) -> Result<Arc<Session>, Trouble> {
+        let (renewal, woken) = Renewal::of(&self.shared, session);
         self.shared.wake(woken);
         loop {
             // Registered before the look, so that no change between the two is missed.
             let changed = self.shared.changed.notified();
             {
                 let mut desks = self.shared.lock();
-                let desk = desks.entry(session.source.clone()).or_default();
-                if let Some(successor) = desk.successor(session) {
+                let desk = desks.entry(renewal.source.clone()).or_default();
+                if let Some(successor) = desk.successor(session, who) {
                     return successor;
                 }
-                self.serve(desk, &session.source);
+                self.serve(desk, renewal.source);
             }
             changed.await;
         }
     }
 
     /// As [`Credentials::renewed`], for a token that lacks a permission; none if a new token is hardly worth asking for.
-    pub(super) async fn renewed_for_denial(&self, session: &Arc<Session>) -> Option<Result<Arc<Session>, Trouble>> {
+    pub(super) async fn renewed_for_denial(
+        &self,
+        session: &Arc<Session>,
+        who: &ObjectRef,
+    ) -> Option<Result<Arc<Session>, Trouble>> {
         let worth_it = self.shared.at(&session.source, |desk| desk.may_renew_for_denial(clock::now()));
-        if worth_it { Some(self.renewed(session).await) } else { None }
+        if worth_it { Some(self.renewed(session, who).await) } else { None }
     }
 
-    /// Graph does not take the session's token, as new as it is.
-    pub(super) fn refused(&self, session: &Arc<Session>, trouble: Trouble) {
+    /// Graph does not take the session's token, as new as it is. The object is woken when that changes.
+    pub(super) fn refused(&self, session: &Arc<Session>, who: &ObjectRef, trouble: Trouble) {
         let rhythm = &self.shared.means.rhythm;
         let seed = Seed(session.source.credential.holder.name());
         let mut desks = self.shared.lock();
         let desk = desks.entry(session.source.clone()).or_default();
-        let woken = desk.refused(session, trouble, rhythm, seed, clock::now());
+        let woken = desk.refused(session, who, trouble, rhythm, seed, clock::now());
         self.serve_if_wanted(desk, &session.source);
         drop(desks);
         self.shared.wake(woken);
@@ -148,6 +152,31 @@ impl Credentials {
         if !std::mem::replace(&mut desk.served, true) {
             tokio::spawn(run_errands(Arc::clone(&self.shared), source.clone()));
         }
+    }
+}
+
+/// Somebody in the middle of a try who waits for another token. The desk stays open meanwhile: closed, it would forget what
+/// it has found out before anybody could look, and begin again at once.
+struct Renewal<'a> {
+    shared: &'a Shared,
+    source: &'a Source,
+}
+
+impl<'a> Renewal<'a> {
+    /// Also returns whom to wake.
+    fn of(shared: &'a Shared, session: &'a Arc<Session>) -> (Self, Vec<ObjectRef>) {
+        let source = &session.source;
+        let woken = shared.at(source, |desk| {
+            desk.renewals += 1;
+            desk.drop_token(session, clock::now())
+        });
+        (Self { shared, source }, woken)
+    }
+}
+
+impl Drop for Renewal<'_> {
+    fn drop(&mut self) {
+        self.shared.at(self.source, |desk| desk.renewals = desk.renewals.saturating_sub(1));
     }
 }
 
@@ -193,6 +222,12 @@ impl Shared {
     }
 
     async fn sign_in(&self, source: &Source, content: Content) {
+        let account = Account::new(source.cloud, content.credential.tenant(), content.credential.client());
+        if let Some(pause) = self.pause(&account) {
+            let error = SignInError::Unavailable { retry_after: Some(pause), source: None };
+            let woken = self.could_not_sign_in(source, &error);
+            return self.wake(woken);
+        }
         let credential = match self.holders.prove(source, &content.credential).await {
             Proven::Ready(credential) => credential,
             Proven::Missing(trouble) => return self.take_in(source, Reading::Missing(trouble)),
@@ -202,12 +237,6 @@ impl Shared {
             }
             Proven::Failed => return self.at(source, |desk| desk.found_no_way(clock::now())),
         };
-        let account = Account::new(source.cloud, credential.tenant(), credential.client());
-        if let Some(pause) = self.pause(&account) {
-            let error = SignInError::Unavailable { retry_after: Some(pause), source: None };
-            let woken = self.could_not_sign_in(source, &error);
-            return self.wake(woken);
-        }
         let endpoints = self.means.clouds.endpoints(source.cloud);
         let woken = match self.means.sign_in.redeem(&credential, endpoints, clock::now()).await {
             Ok(Grant { token, refresh_token, .. }) => {

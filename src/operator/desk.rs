@@ -107,6 +107,8 @@ pub(super) struct Desk {
     denial_renewed: Option<Timestamp>,
     /// Objects that are to be woken when the view changes.
     waiting: HashSet<ObjectRef>,
+    /// Tries under way that wait for another token than theirs.
+    pub(super) renewals: usize,
     /// Errands are being run.
     pub(super) served: bool,
 }
@@ -139,11 +141,19 @@ impl Desk {
         self.content.as_ref().map(|(version, _)| version.name.clone())
     }
 
-    /// What came after that session: another one, or the trouble that there is none; nothing while it is found out.
-    pub(super) fn successor(&self, session: &Arc<Session>) -> Option<Result<Arc<Session>, Trouble>> {
+    /// What came after that session: another one, or the trouble that there is none, whose end the object waits for here;
+    /// nothing while it is found out.
+    pub(super) fn successor(
+        &mut self,
+        session: &Arc<Session>,
+        who: &ObjectRef,
+    ) -> Option<Result<Arc<Session>, Trouble>> {
         match (&self.session, &self.trouble) {
             (Some(current), _) if !Arc::ptr_eq(current, session) => Some(Ok(Arc::clone(current))),
-            (None, Some(trouble)) => Some(Err(trouble.clone())),
+            (None, Some(trouble)) => {
+                self.waiting.insert(who.clone());
+                Some(Err(trouble.clone()))
+            }
             _ => None,
         }
     }
@@ -159,7 +169,7 @@ impl Desk {
         {
             return Errand::SignIn(Content { version: version.clone(), credential: Arc::clone(credential) });
         }
-        if self.waiting.is_empty() || matches!(self.view(now), View::Ready(_)) {
+        if !self.is_awaited() || matches!(self.view(now), View::Ready(_)) {
             return Errand::Close;
         }
         let next = [self.read_due, self.sign_in_due].into_iter().flatten().filter(|due| *due > now).min();
@@ -316,10 +326,11 @@ impl Desk {
         !recently
     }
 
-    /// Graph refused that session for good. Returns whom to wake.
+    /// Graph refused that session for good, to an object that waits here for the end of that. Returns whom else to wake.
     pub(super) fn refused(
         &mut self,
         session: &Arc<Session>,
+        who: &ObjectRef,
         trouble: Trouble,
         rhythm: &Rhythm,
         seed: Seed<'_>,
@@ -331,7 +342,9 @@ impl Desk {
         self.session = None;
         self.refusals = self.refusals.saturating_add(1);
         self.sign_in_due = Some(later(now, rhythm.looks.after(self.refusals, seed)));
-        self.tell(Some(trouble))
+        let woken = self.tell(Some(trouble));
+        self.waiting.insert(who.clone());
+        woken
     }
 
     /// Graph took the token.
@@ -346,21 +359,25 @@ impl Desk {
 
     /// Nobody waits any more for the end of its trouble.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.session.is_none() && self.trouble.is_some() && self.waiting.is_empty()
+        self.session.is_none() && self.trouble.is_some() && !self.is_awaited()
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.renewals > 0 || !self.waiting.is_empty()
     }
 
     /// Whether it can be thrown away.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         !self.served
-            && self.waiting.is_empty()
+            && !self.is_awaited()
             && self.session.as_ref().is_none_or(|session| session.token.expires_at() <= now)
     }
 
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, trusted_until, read_due, hurried, waiting, served, .. } = std::mem::take(self);
-        *self = Self { trouble, trusted_until, read_due, hurried, waiting, served, ..Self::default() };
+        let Self { trouble, trusted_until, read_due, hurried, waiting, renewals, served, .. } = std::mem::take(self);
+        *self = Self { trouble, trusted_until, read_due, hurried, waiting, renewals, served, ..Self::default() };
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.

@@ -6,7 +6,7 @@ use photo_removal_operator::api::Reason;
 use testbed::{SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{deletes, known, on_delete, patient, sign_ins, slow, until_deleted};
+use crate::given::{NEVER, calls, deletes, known, on_delete, patient, sign_ins, slow, stays, until_deleted};
 use crate::picture::{Picture, all_as_expected};
 
 const USER: &str = "jane.doe@contoso.com";
@@ -109,7 +109,7 @@ async fn a_token_is_never_used_past_its_end() -> Outcome {
 
 #[tokio::test]
 async fn a_hundred_objects_share_one_token_and_one_look_at_the_secret() -> Outcome {
-    let builder = World::builder().faulty_api().config(|config| config.credential_recheck = crate::given::NEVER);
+    let builder = World::builder().faulty_api().config(|config| config.credential_recheck = NEVER);
     let world = builder.build().await?;
     world.emulator().add_fault(Fault::on(Operation::Token, slow(500)));
     for number in 0..100 {
@@ -122,7 +122,7 @@ async fn a_hundred_objects_share_one_token_and_one_look_at_the_secret() -> Outco
     let removed = all.iter().filter(|object| object.status.as_ref().is_some_and(|status| status.outcome.is_some()));
     assert_eq!(removed.count(), 100, "removed");
     assert_eq!(sign_ins(&world), 1, "token requests");
-    assert_eq!(crate::given::calls(&world, "GET", "/secrets/graph"), 1, "looks at the Secret");
+    assert_eq!(calls(&world, "GET", "/secrets/graph"), 1, "looks at the Secret");
     Ok(())
 }
 
@@ -161,5 +161,24 @@ async fn an_object_that_is_suspended_while_its_token_is_renewed_is_not_asked_for
     world.wait_for_reason("jane", Reason::Suspended).await?;
     assert_eq!(deletes(&world, USER), 1, "DELETEs: the one whose token was refused");
     assert!(world.emulator().has_photo(&emulator::Target::user(USER)), "the photo stays");
+    Ok(())
+}
+
+/// Who lost the token waits for another one at the credential's desk, which therefore stays open: what it found out holds
+/// for all, and its waits are kept.
+#[tokio::test]
+async fn a_token_that_ends_while_entra_is_away_costs_one_question() -> Outcome {
+    let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
+    world.user("first@contoso.com");
+    world.remove("first", "first@contoso.com").await?;
+    world.wait_for_reason("first", Reason::Removed).await?;
+    world.emulator().expire_tokens();
+    world.emulator().add_fault(Fault::on(Operation::Token, known("entra 503 temporarily_unavailable")));
+    world.user(USER);
+    world.remove("jane", USER).await?;
+    world.wait_for_reason("jane", Reason::SignInUnavailable).await?;
+    let asked = || (sign_ins(&world), calls(&world, "GET", "/secrets/graph"));
+    stays("token requests, and looks at the Secret", asked).await;
+    assert_eq!(asked(), (2, 1), "token requests, and looks at the Secret");
     Ok(())
 }

@@ -106,6 +106,25 @@ fn a_desk_at_which_nobody_waits_stops_looking() {
     assert!(desk.is_idle(at(1)), "it is thrown away");
 }
 
+/// Thrown away, it would forget that signing in is not due.
+#[test]
+fn a_desk_is_kept_while_somebody_waits_for_another_token_and_for_the_end_of_the_trouble() {
+    let (mut desk, held) = signed_in();
+    desk.renewals += 1;
+    desk.drop_token(&held, at(1));
+    desk.found_no_way(at(1));
+    assert!(matches!(desk.errand(at(1)), Errand::Pause(_)), "the API server is asked again in a while");
+    let unavailable = SignInError::Unavailable { retry_after: None, source: None };
+    desk.sign_in_failed(&unavailable, &RHYTHM, SEED, at(3));
+    assert!(matches!(desk.successor(&held, &object("x")), Some(Err(_))));
+    desk.renewals -= 1;
+    assert!(matches!(desk.errand(at(3)), Errand::Pause(_)) && !desk.is_idle(at(3)), "x waits");
+    let (mut desk, held) = signed_in();
+    let trouble = Trouble { reason: Reason::CredentialInvalid, message: "Refused.".to_owned() };
+    assert!(desk.refused(&held, &object("x"), trouble, &RHYTHM, SEED, at(1)).is_empty(), "x knows");
+    assert!(matches!(desk.errand(at(1)), Errand::Pause(_)) && !desk.is_idle(at(1)), "x waits");
+}
+
 #[test]
 fn a_secret_that_was_mended_is_signed_in_at_once() {
     let mut desk = asked();
@@ -142,7 +161,7 @@ fn what_graph_refuses_is_looked_at_ever_less_often_though_signing_in_works() {
     let mut now = at(0);
     let mut waits = Vec::new();
     for _ in 0..3 {
-        desk.refused(&session, trouble.clone(), &RHYTHM, SEED, now);
+        desk.refused(&session, &object("x"), trouble.clone(), &RHYTHM, SEED, now);
         desk.ask(&object("x"), now);
         let due = desk.sign_in_due.unwrap();
         waits.push(due.duration_since(now).as_secs());
@@ -234,7 +253,7 @@ fn who_loses_a_token_that_could_not_be_renewed_is_told_why_at_once() {
     desk.read(Reading::Unchanged, &RHYTHM, at(3_300));
     assert!(desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(3_300)).is_empty(), "the old one serves");
     desk.drop_token(&held, at(3_310));
-    assert!(matches!(desk.successor(&held), Some(Err(_))), "nobody waits for a sign-in that is not due");
+    assert!(matches!(desk.successor(&held, &object("x")), Some(Err(_))), "nobody waits for a sign-in that is not due");
 }
 
 /// Whoever mends something in Entra and asks for a look is not left to the next one, an hour away, because somebody asked

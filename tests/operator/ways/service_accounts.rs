@@ -1,12 +1,13 @@
 //! Workload identity: a `ServiceAccount` that an application trusts, and no stored secret.
 
+use emulator::{Fault, Operation};
 use photo_removal_operator::api::{Category, Cloud, Reason, condition};
 use serde_json::json;
-use testbed::{Fault as ApiFault, Matcher, Result, World};
+use testbed::{Fault as ApiFault, Matcher, Result, SOON, World, eventually};
 
 use super::{USER, field, sign_ins};
 use crate::Outcome;
-use crate::given::{calls, patient};
+use crate::given::{NEVER, calls, known, patient, stays};
 
 const ACCOUNT: &str = "offboarder";
 const TENANT: &str = "azure.workload.identity/tenant-id";
@@ -173,5 +174,49 @@ async fn many_objects_cost_one_token_of_the_account() -> Outcome {
     world.wait_for_all(testbed::SOON).await?;
     let tokens = calls(&world, "POST", &format!("/serviceaccounts/{ACCOUNT}/token"));
     assert_eq!((tokens, sign_ins(&world).len()), (1, 1), "tokens of the account, and of Entra");
+    Ok(())
+}
+
+/// The pause is the application's: told to the Secret, it holds for the account, and nothing is prepared for a sign-in that
+/// may not be sent.
+#[tokio::test]
+async fn a_paused_application_costs_no_token_of_the_account() -> Outcome {
+    let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
+    trust(&world, Cloud::Global).await?;
+    annotated(&world, world.namespace()).await?;
+    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    world.emulator().expire_tokens();
+    world.emulator().add_fault(Fault::on(Operation::Token, known("entra 429 with Retry-After 60")));
+    world.remove("told", USER).await?;
+    world.wait_for_reason("told", Reason::SignInUnavailable).await?;
+    remove(&world, "john", world.namespace(), Cloud::Global).await?;
+    world.wait_for_reason("john", Reason::SignInUnavailable).await?;
+    let asked = || calls(&world, "POST", &format!("/serviceaccounts/{ACCOUNT}/token"));
+    stays("tokens of the account", asked).await;
+    assert_eq!((asked(), sign_ins(&world).len()), (1, 2), "tokens of the account, and token requests");
+    assert_eq!(calls(&world, "GET", &format!("/serviceaccounts/{ACCOUNT}")), 1, "looks at the account");
+    Ok(())
+}
+
+/// Somebody waits for a new token at a moment when the API server gives none of the account.
+#[tokio::test]
+async fn a_token_that_ends_while_the_api_server_is_away_is_not_asked_for_all_the_time() -> Outcome {
+    let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
+    trust(&world, Cloud::Global).await?;
+    annotated(&world, world.namespace()).await?;
+    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
+    world.wait_for_reason("jane", Reason::Removed).await?;
+    world.emulator().expire_tokens();
+    let asking = Matcher::any().method(http::Method::POST).containing("/serviceaccounts/");
+    let away = world.api().inject(asking, ApiFault::Status(http::StatusCode::BAD_GATEWAY));
+    remove(&world, "john", world.namespace(), Cloud::Global).await?;
+    let asked = || calls(&world, "POST", &format!("/serviceaccounts/{ACCOUNT}/token")) - 1;
+    eventually("the account's token is asked for once more", SOON, || async { (asked() > 1).then_some(()) }).await?;
+    away.end();
+    world.wait_for_reason("john", Reason::Removed).await?;
+    let looks = calls(&world, "GET", &format!("/serviceaccounts/{ACCOUNT}"));
+    assert!(asked() < 10, "tokens of the account: expected one every two seconds or so, came {}", asked());
+    assert_eq!(looks, 1, "looks at the account");
     Ok(())
 }

@@ -218,12 +218,16 @@ impl Sim {
                 // What waits for the successor has errands run, and is told in no time, or when the next try is due.
                 self.run_errands();
                 let due = self.desk.sign_in_due.is_none_or(|due| due <= at(self.now));
-                assert!(!due || self.desk.successor(&session).is_some() || self.secret.is_none(), "{}", self.now);
+                assert!(
+                    !due || self.desk.successor(&session, &object("0")).is_some() || self.secret.is_none(),
+                    "{}",
+                    self.now
+                );
             }
             Event::Refuse => {
                 let Some((session, version)) = self.session.clone() else { return };
                 let trouble = Trouble { reason: Reason::CredentialInvalid, message: "Refused.".to_owned() };
-                self.desk.refused(&session, trouble, &RHYTHM, SEED, at(self.now));
+                self.desk.refused(&session, &object("0"), trouble, &RHYTHM, SEED, at(self.now));
                 let due = self.desk.sign_in_due.map_or(0, |due| due.as_second() - at(0).as_second());
                 if self.desk.session.is_none() {
                     self.asked.push((self.now, version, due));
