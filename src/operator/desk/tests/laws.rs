@@ -53,6 +53,8 @@ struct Sim {
     /// The version that each token came of, by its end.
     session: Option<(Arc<Session>, u32)>,
     failures: u32,
+    /// Somebody waits for a token, or for the end of what is wrong.
+    somebody: bool,
     /// Whether the last of them was a refusal.
     refused: bool,
 }
@@ -81,6 +83,7 @@ impl Sim {
             asked: Vec::new(),
             session: None,
             failures: 0,
+            somebody: false,
             refused: false,
         }
     }
@@ -88,8 +91,10 @@ impl Sim {
     /// What the tasks of `credentials.rs` do, all of it in no time.
     fn run_errands(&mut self) {
         let now = at(self.now);
+        let has_paused = self.wake.is_some();
         loop {
-            match self.desk.errand(now) {
+            let errand = if has_paused && self.desk.is_abandoned() { Errand::Close } else { self.desk.errand(now) };
+            match errand {
                 Errand::Read => {
                     let reading = self.reading();
                     self.desk.read(reading, &RHYTHM, now);
@@ -100,12 +105,23 @@ impl Sim {
                     self.wake = Some(self.now + i64::try_from(rest.as_secs()).unwrap() + 1);
                     return;
                 }
-                Errand::Close => {
-                    self.desk.served = false;
-                    self.wake = None;
-                    return;
-                }
+                Errand::Close => return self.close(),
             }
+        }
+    }
+
+    fn close(&mut self) {
+        self.desk.served = false;
+        self.wake = None;
+        self.sweep();
+    }
+
+    /// As whatever desk closes does. A desk that is thrown away forgets all waits, so nobody may be waiting there.
+    fn sweep(&mut self) {
+        if self.desk.is_idle(at(self.now)) {
+            assert!(!self.somebody, "thrown away while somebody waits, at {}", self.now);
+            self.desk = Desk::default();
+            self.asked.clear();
         }
     }
 
@@ -164,12 +180,13 @@ impl Sim {
         self.asked.push((self.now, version, self.now + i64::try_from(wait.as_secs()).unwrap()));
     }
 
-    fn ask(&mut self, who: u8) {
+    /// Whether the object waits now.
+    fn ask(&mut self, who: u8) -> bool {
         let view = self.desk.ask(&object(&who.to_string()), at(self.now));
-        if let View::Ready(session) = view {
+        if let View::Ready(session) = &view {
             assert!(session.token.expires_at() > at(self.now), "a token past its end, at {}", self.now);
             let (known, version) = self.session.as_ref().unwrap();
-            assert!(Arc::ptr_eq(known, &session), "a token that was given up, at {}", self.now);
+            assert!(Arc::ptr_eq(known, session), "a token that was given up, at {}", self.now);
             let recheck = i64::try_from(RHYTHM.recheck.as_secs()).unwrap();
             let current = self.secret.is_some_and(|(current, _)| current == *version);
             assert!(current || self.now <= self.changed + recheck, "a token of an old Secret, at {}", self.now);
@@ -177,6 +194,7 @@ impl Sim {
         if self.desk.wants_service(at(self.now)) {
             self.run_errands();
         }
+        !matches!(view, View::Ready(_))
     }
 
     /// Nobody who keeps asking is left without an answer: a token, or what is wrong.
@@ -187,9 +205,8 @@ impl Sim {
             if self.wake.is_some_and(|wake| wake <= self.now) {
                 self.run_errands();
             }
-            for who in 0..asking {
-                self.ask(who);
-            }
+            self.somebody = (0..asking).filter(|who| self.ask(*who)).count() > 0;
+            self.sweep();
             let answer = self.desk.view(at(self.now));
             without = if asking > 0 && matches!(answer, View::Coming) { without + 1 } else { 0 };
             assert!(without < 5, "nobody was told anything for {without} seconds, at {}", self.now);
@@ -197,6 +214,50 @@ impl Sim {
         for who in 0..asking {
             self.desk.forget(&object(&who.to_string()));
         }
+        self.somebody = false;
+    }
+
+    /// A try whose token Graph does not take waits for another one, or for what is wrong, and then for the end of that.
+    fn renew(&mut self) {
+        let Some((session, _)) = self.session.clone() else { return };
+        self.meanwhile(|sim| {
+            sim.desk.renewals += 1;
+            let was_current = sim.desk.session.is_some();
+            sim.desk.drop_token(&session, at(sim.now));
+            let next = sim.next_sign_in();
+            if let Some((_, _, until)) = sim.asked.last_mut().filter(|_| was_current && sim.desk.session.is_none()) {
+                *until = next;
+            }
+            let began = sim.now;
+            sim.serve();
+            while sim.desk.successor(&session, &object("0")).is_none() {
+                assert!(sim.now < began + 5, "the try has been told nothing since {began}");
+                sim.now += 1;
+                sim.serve();
+            }
+            sim.desk.renewals -= 1;
+            // The errands may have been waiting for the lock that the try had.
+            sim.run_errands();
+        });
+    }
+
+    /// Something goes on for which an object waits; nobody does afterwards.
+    fn meanwhile(&mut self, act: impl FnOnce(&mut Self)) {
+        self.somebody = true;
+        act(self);
+        self.desk.forget(&object("0"));
+        self.somebody = false;
+    }
+
+    /// Runs the errands if nobody does, or if their pause is over.
+    fn serve(&mut self) {
+        if !self.desk.served || self.wake.is_some_and(|wake| wake <= self.now) {
+            self.run_errands();
+        }
+    }
+
+    fn next_sign_in(&self) -> i64 {
+        self.desk.sign_in_due.map_or(self.now, |due| due.as_second() - at(0).as_second())
     }
 
     fn happen(&mut self, event: &Event) {
@@ -208,29 +269,15 @@ impl Sim {
             }
             Event::Delete => (self.secret, self.changed) = (None, self.now),
             Event::Entra(entra) => self.entra = entra,
-            Event::Drop => {
-                let Some((session, _)) = self.session.clone() else { return };
-                self.desk.drop_token(&session, at(self.now));
-                let due = self.desk.sign_in_due.map_or(self.now, |due| due.as_second() - at(0).as_second());
-                if let Some((_, _, until)) = self.asked.last_mut().filter(|_| self.desk.session.is_none()) {
-                    *until = due;
-                }
-                // What waits for the successor has errands run, and is told in no time, or when the next try is due.
-                self.run_errands();
-                let due = self.desk.sign_in_due.is_none_or(|due| due <= at(self.now));
-                assert!(
-                    !due || self.desk.successor(&session, &object("0")).is_some() || self.secret.is_none(),
-                    "{}",
-                    self.now
-                );
-            }
+            Event::Drop => self.renew(),
             Event::Refuse => {
                 let Some((session, version)) = self.session.clone() else { return };
                 let trouble = Trouble { reason: Reason::CredentialInvalid, message: "Refused.".to_owned() };
+                let is_current = self.desk.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, &session));
                 self.desk.refused(&session, &object("0"), trouble, &RHYTHM, SEED, at(self.now));
-                let due = self.desk.sign_in_due.map_or(0, |due| due.as_second() - at(0).as_second());
-                if self.desk.session.is_none() {
-                    self.asked.push((self.now, version, due));
+                if is_current {
+                    self.asked.push((self.now, version, self.next_sign_in()));
+                    self.meanwhile(Self::serve);
                 }
             }
         }
