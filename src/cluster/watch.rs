@@ -10,6 +10,7 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as kube_watcher};
 use kube::{Api, Client};
+use tokio::time::Instant;
 
 use super::bounded::Unfinished;
 use super::client::{innermost, refusal, why_watching_failed};
@@ -184,10 +185,12 @@ fn handed_on(
 }
 
 /// The pause after a failed list or watch: doubling from half a second to five. Short at its longest, since a missing
-/// CRD is waited for here, and a watch is one request.
+/// CRD is waited for here, and a watch is one request. It begins anew when nothing has failed for a while: kube announces
+/// each list before it asks for it, so that an event of the stream says nothing of the API server.
 #[derive(Default)]
 struct Pause {
     failures: u32,
+    last: Option<Instant>,
 }
 
 impl Iterator for Pause {
@@ -196,6 +199,12 @@ impl Iterator for Pause {
     fn next(&mut self) -> Option<Duration> {
         const FIRST: Duration = Duration::from_millis(500);
         const LAST: Duration = Duration::from_secs(5);
+        // Longer than the longest pause and an answer that does not come.
+        const FORGOTTEN: Duration = Duration::from_secs(30);
+        if self.last.is_some_and(|last| last.elapsed() > FORGOTTEN) {
+            self.failures = 0;
+        }
+        self.last = Some(Instant::now());
         let pause = FIRST.saturating_mul(1 << self.failures.min(10)).min(LAST);
         self.failures = self.failures.saturating_add(1);
         Some(pause)
@@ -203,7 +212,31 @@ impl Iterator for Pause {
 }
 
 impl Backoff for Pause {
-    fn reset(&mut self) {
-        self.failures = 0;
+    fn reset(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two lists a second, for ever, is what the API server was asked for before.
+    #[tokio::test(start_paused = true)]
+    async fn lists_that_fail_are_tried_ever_less_often_though_each_begins_with_an_event() {
+        let fails = || stream::iter([Ok(Event::Init), Err(watcher::Error::NoResourceVersion)]);
+        let mut events = stream::repeat_with(fails).flatten().backoff(Pause::default()).boxed();
+        let mut failures = async |number: usize| {
+            let began = Instant::now();
+            let mut times = Vec::new();
+            while times.len() < number {
+                let event: watcher::Result<Event<Stored>> = events.next().await.unwrap();
+                if event.is_err() {
+                    times.push(began.elapsed().as_millis());
+                }
+            }
+            times
+        };
+        assert_eq!(failures(7).await, [0, 500, 1_500, 3_500, 7_500, 12_500, 17_500]);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(failures(3).await, [0, 500, 1_500], "a new outage");
     }
 }
