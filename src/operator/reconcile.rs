@@ -48,7 +48,7 @@ pub(super) async fn reconcile(object: Arc<Stored>, context: Arc<Context>) -> Res
 }
 
 /// A panic as an error.
-async fn contained<T>(look: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn contained<T>(look: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     AssertUnwindSafe(look).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
@@ -155,8 +155,12 @@ async fn act(
             return follow(now, object, who, context).await;
         }
     }
-    if context.shutdown.is_cancelled() || !context.license.is_valid() {
+    if context.shutdown.is_cancelled() {
         return Ok(Action::await_change());
+    }
+    if !context.license.is_valid() {
+        // If the lead is lost the process ends; the lease may also have been renewed late, but in time.
+        return Ok(Action::requeue(AFTER_A_CONFLICT));
     }
     if !permit.may_send() {
         return Ok(Action::requeue(Duration::ZERO));
@@ -175,8 +179,8 @@ async fn tell(object: &PhotoRemoval, trouble: Trouble, context: &Context) -> Res
     let retry = retry(&object.metadata);
     let seen = seen(object, retry.as_deref());
     let status = record(&seen, &Brought::Trouble(trouble), &context.policy, clock::now());
-    settle(context, &Live::seen(object), &status).await?;
-    Ok(parked(object))
+    let action = settle(context, &Live::seen(object), &status).await?;
+    Ok(if action == Action::requeue(AFTER_A_CONFLICT) { action } else { parked(object) })
 }
 
 /// An object that does not fit the schema says so itself, once.

@@ -116,6 +116,14 @@ async fn a_conflict_that_no_change_stands_behind_does_not_leave_an_object_waitin
     world.wait_for_reason("late", Reason::Expired).await?;
     assert_eq!(refused.hits(), 3, "writes that were refused");
 
+    let writes = Matcher::any().method(Method::PUT).containing("/status").times(3);
+    let refused = world.api().inject(writes, Fault::Status(StatusCode::CONFLICT));
+    let mut manifest = world.manifest("waits", USER);
+    manifest["spec"]["credentials"]["secretRef"]["name"] = json!("missing");
+    world.apply(&manifest).await?;
+    world.wait_for_reason("waits", Reason::CredentialNotFound).await?;
+    assert_eq!(refused.hits(), 3, "writes that were refused");
+
     let deletions = Matcher::any().method(Method::DELETE).containing("/photoremovals/").times(2);
     let refused = world.api().inject(deletions, Fault::Status(StatusCode::CONFLICT));
     world.user(USER);
