@@ -146,16 +146,19 @@ async fn work(controllers: impl Future<Output = ()>, shutdown: &CancellationToke
 /// One controller, until the shutdown and the end of what it was doing then.
 async fn control(store: Store<Stored>, stream: BoxStream<'static, Seen>, calls: Calls, context: Arc<Context>) {
     let (told, shutdown) = (Arc::clone(&context), context.shutdown.clone());
-    let (listed, ended) = (store.clone(), shutdown.clone());
+    let (listed, cache, ended) = (store.clone(), store.clone(), shutdown.clone());
     let controller = Controller::for_stream(stream, store)
         .with_config(controller::Config::default().concurrency(LOOKS_AT_ONCE))
         .reconcile_on(calls)
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile, after_failure, context)
         .for_each(|looked| {
-            // Deleted while it waited: whatever it held goes to the next one.
-            if let Err(ControllerError::ObjectNotFound(gone)) = looked {
-                told.gone(&gone.into_kind_unchecked(()));
+            match looked {
+                // Deleted while it waited: whatever it held goes to the next one.
+                Err(ControllerError::ObjectNotFound(gone)) => told.gone(&gone.into_kind_unchecked(())),
+                // Deleted while it was looked at, and so before it came to hold what it holds.
+                Ok((who, _)) if cache.get(&who).is_none() => told.gone(&who),
+                _ => {}
             }
             std::future::ready(())
         });

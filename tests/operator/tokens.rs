@@ -6,7 +6,7 @@ use photo_removal_operator::api::Reason;
 use testbed::{SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{NEVER, calls, deletes, known, on_delete, patient, sign_ins, slow, stays, until_deleted};
+use crate::given::{A_WHILE, NEVER, calls, deletes, known, on_delete, patient, sign_ins, slow, stays, until_deleted};
 use crate::picture::{Picture, all_as_expected};
 
 const USER: &str = "jane.doe@contoso.com";
@@ -180,5 +180,40 @@ async fn a_token_that_ends_while_entra_is_away_costs_one_question() -> Outcome {
     let asked = || (sign_ins(&world), calls(&world, "GET", "/secrets/graph"));
     stays("token requests, and looks at the Secret", asked).await;
     assert_eq!(asked(), (2, 1), "token requests, and looks at the Secret");
+    Ok(())
+}
+
+/// It is deleted in the middle of its try, before it comes to wait for the end of what is wrong with the credential.
+#[tokio::test]
+async fn who_is_deleted_while_its_token_is_renewed_is_waited_for_no_more() -> Outcome {
+    let world = World::builder().faulty_api().start().await?;
+    world.user("first@contoso.com");
+    world.remove("first", "first@contoso.com").await?;
+    world.wait_for_reason("first", Reason::Removed).await?;
+    world.user(USER);
+    world.emulator().expire_tokens();
+    world.emulator().add_fault(Fault::on(Operation::Token, slow(2_000)).times(1));
+    world.remove("jane", USER).await?;
+    let renewing = || async { (sign_ins(&world) > 1).then_some(()) };
+    eventually("the token is being renewed", SOON, renewing).await?;
+    world.delete("jane").await?;
+    let (tenant, client, _) = world.credential();
+    world.emulator().put_app(emulator::App::new(client, "another secret").in_tenant(tenant));
+    let refused = || async {
+        world
+            .emulator()
+            .requests()
+            .iter()
+            .any(|one| one.status == Some(401) && one.operation == Operation::Token)
+            .then_some(())
+    };
+    eventually("Entra refuses the credential", SOON, refused).await?;
+    let looks = || calls(&world, "GET", "/secrets/graph");
+    eventually("nobody looks at the Secret", SOON, || async {
+        let before = looks();
+        let another = eventually("another look", A_WHILE, || async { (looks() != before).then_some(()) }).await;
+        another.is_err().then_some(())
+    })
+    .await?;
     Ok(())
 }
