@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use kube::Client;
 use secrecy::SecretString;
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use super::desk::{Content, Desk, Errand, Reading, Rhythm, View};
 use super::holder::{Holders, Proven, Rotation};
+use super::reconcile::contained;
 use super::session::{Session, Source};
 use super::wake::Wake;
 use crate::clock;
@@ -101,10 +103,13 @@ impl Credentials {
             {
                 let mut desks = self.shared.lock();
                 let desk = desks.entry(renewal.source.clone()).or_default();
-                if let Some(successor) = desk.successor(session, who) {
-                    return successor;
+                match desk.successor(session, who) {
+                    Some(successor) => {
+                        self.serve_if_wanted(desk, renewal.source);
+                        return successor;
+                    }
+                    None => self.serve(desk, renewal.source),
                 }
-                self.serve(desk, renewal.source);
             }
             changed.await;
         }
@@ -187,29 +192,40 @@ async fn run_errands(shared: Arc<Shared>, source: Source) {
         // Registered before the look, so that nobody hurries it in vain.
         let mut hurried = pin!(shared.hurried.notified());
         hurried.as_mut().enable();
-        let errand = shared.at(&source, |desk| {
-            // Whoever waited for the end of the trouble may have been deleted or suspended during the pause.
-            let errand = if has_paused && desk.is_abandoned() { Errand::Close } else { desk.errand(clock::now()) };
-            desk.served = !matches!(errand, Errand::Close);
-            errand
-        });
-        match errand {
-            Errand::Read => shared.read(&source).await,
-            Errand::SignIn(content) => shared.sign_in(&source, content).await,
+        let errand = match shared.next_errand(&source, has_paused) {
+            Errand::Read => shared.read(&source).boxed(),
+            Errand::SignIn(content) => shared.sign_in(&source, content).boxed(),
             Errand::Pause(rest) => {
                 // Whether it was hurried or slept well, the desk knows what to do.
                 drop(timeout(rest, hurried).await);
                 has_paused = true;
+                continue;
             }
             Errand::Close => break,
+        };
+        // Otherwise nobody would run this desk's errands any more.
+        if contained(errand.map(Ok)).await.is_err() {
+            shared.means.metrics.reconcile_panicked();
+            shared.at(&source, |desk| desk.broke_off(clock::now()));
         }
     }
-    let now = clock::now();
-    shared.lock().retain(|_, desk| !desk.is_idle(now));
     shared.changed.notify_waiters();
 }
 
 impl Shared {
+    /// What to do next. Desks that nobody needs are thrown away as this one closes, before anybody else comes to it.
+    fn next_errand(&self, source: &Source, has_paused: bool) -> Errand {
+        let (mut desks, now) = (self.lock(), clock::now());
+        let desk = desks.entry(source.clone()).or_default();
+        // Whoever waited for the end of the trouble may have been deleted or suspended during the pause.
+        let errand = if has_paused && desk.is_abandoned() { Errand::Close } else { desk.errand(now) };
+        desk.served = !matches!(errand, Errand::Close);
+        if !desk.served {
+            desks.retain(|_, desk| !desk.is_idle(now));
+        }
+        errand
+    }
+
     async fn read(&self, source: &Source) {
         let known = self.at(source, |desk| desk.known());
         let reading = self.holders.read(source, known.as_deref()).await;

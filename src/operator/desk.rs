@@ -1,17 +1,20 @@
 //! What is known of one credential, and what to find out next. Pure: [`Credentials`](super::credentials::Credentials)
 //! runs the errands.
 
+mod parts;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub(super) use self::parts::{Content, Errand, Reading, Rhythm, Version, View};
 use super::session::Session;
 use crate::api::Reason;
 use crate::cluster::ObjectRef;
 use crate::identity::{Credential, SignInError};
-use crate::lifecycle::{Backoff, Seed, Trouble};
+use crate::lifecycle::{Seed, Trouble};
 
 /// After an API server's failure it is asked again so soon.
 const READ_AGAIN: Duration = Duration::from_secs(2);
@@ -22,65 +25,6 @@ const DENIAL_RENEWALS: Duration = Duration::from_secs(60);
 
 /// A thousand objects that ask for a look now are one who asks; so often at most.
 const HURRIES: Duration = Duration::from_secs(10);
-
-/// The waits that a desk keeps.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rhythm {
-    /// A Secret or ServiceAccount is trusted for so long, and a broken one looked at so often.
-    pub(super) recheck: Duration,
-    /// While signing in fails and may work again by itself.
-    pub(super) retries: Backoff,
-    /// While Entra or Graph refuse the credential.
-    pub(super) looks: Backoff,
-}
-
-/// What an object is told that asks for the credential.
-pub(super) enum View {
-    /// Signed in.
-    Ready(Arc<Session>),
-    /// It is being found out; the object will be woken.
-    Coming,
-    /// It is of no use; the object will be woken when that changes.
-    Trouble(Trouble),
-}
-
-/// What to do next for a credential.
-pub(super) enum Errand {
-    /// Read the Secret or the ServiceAccount.
-    Read,
-    SignIn(Content),
-    /// Nothing, for so long.
-    Pause(Duration),
-    /// Nothing, until somebody asks.
-    Close,
-}
-
-/// What reading the Secret or the ServiceAccount brought.
-pub(super) enum Reading {
-    /// There is none, or the operator may not read it.
-    Missing(Trouble),
-    /// It is there. `ours`: what changed since the version that the caller knows is the operator's own writing.
-    Found { version: Version, credential: Result<Credential, Trouble>, ours: bool },
-    /// It is there, and the same as before.
-    Unchanged,
-    /// The API server failed; nothing is known.
-    Failed,
-}
-
-/// Of a Secret or a ServiceAccount.
-#[derive(Clone)]
-pub(super) struct Version {
-    pub(super) name: String,
-    /// When it was written, as far as that is known.
-    pub(super) written: Option<Timestamp>,
-}
-
-/// A credential as it was read.
-#[derive(Clone)]
-pub(super) struct Content {
-    pub(super) version: Version,
-    pub(super) credential: Arc<Credential>,
-}
 
 /// One credential.
 #[derive(Default)]
@@ -107,6 +51,8 @@ pub(super) struct Desk {
     denial_renewed: Option<Timestamp>,
     /// Objects that are to be woken when the view changes.
     waiting: HashSet<ObjectRef>,
+    /// Some of them know nothing yet.
+    has_untold: bool,
     /// Tries under way that wait for another token than theirs.
     pub(super) renewals: usize,
     /// Errands are being run.
@@ -117,6 +63,7 @@ impl Desk {
     /// What an object is told now. Unless that is a session, it waits here.
     pub(super) fn ask(&mut self, who: &ObjectRef, now: Timestamp) -> View {
         let view = self.view(now);
+        self.has_untold |= matches!(view, View::Coming);
         if matches!(view, View::Ready(_)) {
             self.waiting.remove(who);
         } else {
@@ -131,7 +78,9 @@ impl Desk {
         match (session, self.trouble.as_ref().or(self.latent.as_ref())) {
             (Some(session), _) if trusted => View::Ready(Arc::clone(session)),
             // A trouble that nobody has looked after for a while may be over.
-            (None, Some(trouble)) if self.served => View::Trouble(trouble.clone()),
+            (None, Some(trouble)) if self.served || (trusted && !self.may_sign_in(now)) => {
+                View::Trouble(trouble.clone())
+            }
             _ => View::Coming,
         }
     }
@@ -165,7 +114,7 @@ impl Desk {
         }
         if let Some((version, Ok(credential))) = &self.content
             && self.needs_token(now)
-            && self.sign_in_due.is_none_or(|due| due <= now)
+            && self.may_sign_in(now)
         {
             return Errand::SignIn(Content { version: version.clone(), credential: Arc::clone(credential) });
         }
@@ -180,6 +129,10 @@ impl Desk {
     /// Whether there are errands to run and nobody runs them.
     pub(super) fn wants_service(&self, now: Timestamp) -> bool {
         !self.served && !matches!(self.errand(now), Errand::Close)
+    }
+
+    fn may_sign_in(&self, now: Timestamp) -> bool {
+        self.sign_in_due.is_none_or(|due| due <= now)
     }
 
     fn needs_token(&self, now: Timestamp) -> bool {
@@ -217,8 +170,12 @@ impl Desk {
                 let trouble = trouble.clone();
                 self.tell(Some(trouble))
             }
-            _ if matches!(self.view(now), View::Ready(_)) => self.tell(None),
-            _ => Vec::new(),
+            _ => match self.view(now) {
+                View::Ready(_) => self.tell(None),
+                // The same Secret as before, and signing in is not due: whoever came meanwhile is told why.
+                View::Trouble(trouble) if !self.may_sign_in(now) => self.tell(Some(trouble)),
+                View::Trouble(_) | View::Coming => Vec::new(),
+            },
         }
     }
 
@@ -250,6 +207,12 @@ impl Desk {
     /// The API server failed before there was anything to sign in with.
     pub(super) fn found_no_way(&mut self, now: Timestamp) {
         self.sign_in_due = Some(later(now, READ_AGAIN));
+    }
+
+    /// An errand broke off.
+    pub(super) fn broke_off(&mut self, now: Timestamp) {
+        let again = Some(later(now, READ_AGAIN));
+        (self.read_due, self.sign_in_due) = (self.read_due.max(again), self.sign_in_due.max(again));
     }
 
     /// A sign-in succeeded. Returns whom to wake.
@@ -286,7 +249,8 @@ impl Desk {
     pub(super) fn hurry(&mut self, now: Timestamp) -> bool {
         let again = self.hurried.map(|at| later(at, HURRIES));
         let soon = [again, self.paused_until].into_iter().flatten().fold(now, Timestamp::max);
-        if self.session.is_some() || self.sign_in_due.or(self.read_due).is_none_or(|due| due <= soon) {
+        let is_signed_in = self.session.as_ref().is_some_and(|session| session.token.expires_at() > now);
+        if is_signed_in || self.sign_in_due.or(self.read_due).is_none_or(|due| due <= soon) {
             return false;
         }
         self.hurried = Some(soon);
@@ -376,13 +340,16 @@ impl Desk {
     /// A Secret that changed may hold the cure: what was found out with the old one counts no more, though it is what
     /// objects are told until more is known.
     fn start_over(&mut self) {
-        let Self { trouble, trusted_until, read_due, hurried, waiting, renewals, served, .. } = std::mem::take(self);
-        *self = Self { trouble, trusted_until, read_due, hurried, waiting, renewals, served, ..Self::default() };
+        let Self { trouble, trusted_until, read_due, hurried, waiting, has_untold, renewals, served, .. } =
+            std::mem::take(self);
+        let kept = Self { trouble, trusted_until, read_due, hurried, waiting, ..Self::default() };
+        *self = Self { has_untold, renewals, served, ..kept };
     }
 
     /// Those who wait are woken when what they would be told has changed; with good news they need not wait any more.
     fn tell(&mut self, trouble: Option<Trouble>) -> Vec<ObjectRef> {
-        let news = trouble != self.trouble || trouble.is_none();
+        let somebody_knows_nothing = std::mem::take(&mut self.has_untold);
+        let news = somebody_knows_nothing || trouble != self.trouble || trouble.is_none();
         self.trouble = trouble;
         match (&self.trouble, news) {
             (None, _) => self.waiting.drain().collect(),

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use super::*;
 use crate::api::{Cloud, CredentialRef, Holder};
 use crate::identity::Token;
+use crate::lifecycle::Backoff;
 use crate::operator::session::Source;
 
 const RHYTHM: Rhythm = Rhythm {
@@ -254,6 +255,54 @@ fn who_loses_a_token_that_could_not_be_renewed_is_told_why_at_once() {
     assert!(desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(3_300)).is_empty(), "the old one serves");
     desk.drop_token(&held, at(3_310));
     assert!(matches!(desk.successor(&held, &object("x")), Some(Err(_))), "nobody waits for a sign-in that is not due");
+}
+
+/// The desk was closed, since the old token served all who came.
+#[test]
+fn who_comes_when_the_old_token_has_ended_is_told_why_there_is_no_new_one() {
+    let (mut desk, _) = signed_in();
+    let throttled = SignInError::Unavailable { retry_after: Some(Duration::from_secs(6_000)), source: None };
+    desk.read(Reading::Unchanged, &RHYTHM, at(3_300));
+    assert!(desk.sign_in_failed(&throttled, &RHYTHM, SEED, at(3_300)).is_empty(), "the old one serves");
+    assert!(matches!(desk.errand(at(3_300)), Errand::Close));
+    desk.served = false;
+    assert!(matches!(desk.ask(&object("y"), at(3_700)), View::Coming), "the Secret may have been changed since");
+    desk.served = true;
+    assert!(matches!(desk.errand(at(3_700)), Errand::Read));
+    assert_eq!(desk.read(Reading::Unchanged, &RHYTHM, at(3_700)), [object("y")]);
+    assert!(matches!(desk.ask(&object("y"), at(3_700)), View::Trouble(_)));
+    assert!(desk.read(Reading::Unchanged, &RHYTHM, at(3_730)).is_empty(), "y knows");
+}
+
+#[test]
+fn a_look_that_somebody_asks_for_is_made_though_a_token_that_has_ended_is_there() {
+    let (mut desk, _) = signed_in();
+    desk.read(Reading::Unchanged, &RHYTHM, at(3_300));
+    for _ in 0..9 {
+        desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(3_300));
+    }
+    assert!(!desk.hurry(at(3_310)), "the old one serves");
+    assert!(desk.hurry(at(3_700)));
+    assert!(matches!(desk.errand(at(3_700)), Errand::Read));
+}
+
+/// Somebody lost the token that could not be renewed, and the next one comes before anybody runs an errand.
+#[test]
+fn who_comes_after_the_token_was_lost_is_told_why_there_is_no_new_one() {
+    let (mut desk, held) = signed_in();
+    desk.read(Reading::Unchanged, &RHYTHM, at(3_300));
+    desk.sign_in_failed(&refused(Duration::ZERO), &RHYTHM, SEED, at(3_300));
+    desk.served = false;
+    desk.drop_token(&held, at(3_310));
+    assert!(matches!(desk.ask(&object("y"), at(3_310)), View::Trouble(_)));
+}
+
+#[test]
+fn an_errand_that_breaks_off_is_run_again_in_a_while() {
+    let mut desk = asked();
+    desk.broke_off(at(0));
+    assert!(matches!(desk.errand(at(0)), Errand::Pause(_)));
+    assert!(matches!(desk.errand(at(2)), Errand::Read));
 }
 
 /// Whoever mends something in Entra and asks for a look is not left to the next one, an hour away, because somebody asked
