@@ -12,6 +12,11 @@ pub(super) enum Error {
     /// Others write to the object all the time.
     #[error("the status could not be written, since the object changes all the time")]
     Contended,
+    /// The API server, or a policy of the cluster, finds the status wrong.
+    #[error(
+        "the API server refused the status (HTTP 422); look at the cluster's admission policies for photoremovals/status"
+    )]
+    Unfit,
     /// A fault in the operator.
     #[error("the reconcile panicked")]
     Panicked,
@@ -22,6 +27,7 @@ impl Error {
         match self {
             Self::Call(error) => error.category(),
             Self::Contended => "Contended",
+            Self::Unfit => "Unfit",
             Self::Panicked => "Panicked",
         }
     }

@@ -83,7 +83,8 @@ async fn keep_now(context: &Context, who: &ObjectRef, mut live: Live, kept: &Kep
         let status = record(&kept.sight(object), &kept.brought, &context.policy, clock::now());
         match write(context, &live, &status).await {
             Err(WriteError::Conflict) => {}
-            Err(WriteError::Gone | WriteError::Unfit) => return Ok(Action::await_change()),
+            Err(WriteError::Gone) => return Ok(Action::await_change()),
+            Err(WriteError::Unfit) => return Err(Error::Unfit),
             Err(WriteError::Call(error)) => return Err(error.into()),
             Ok(change) => {
                 let news = News { before: kept.before, came_back: kept.came_back() };
@@ -107,7 +108,8 @@ pub(super) async fn settle(context: &Context, live: &Live, status: &PhotoRemoval
             Ok(next(status))
         }
         Err(WriteError::Conflict) => Ok(Action::requeue(AFTER_A_CONFLICT)),
-        Err(WriteError::Gone | WriteError::Unfit) => Ok(Action::await_change()),
+        Err(WriteError::Gone) => Ok(Action::await_change()),
+        Err(WriteError::Unfit) => Err(Error::Unfit),
         Err(WriteError::Call(error)) => Err(error.into()),
     }
 }

@@ -24,6 +24,8 @@ fn rows() -> Vec<(Fault, usize)> {
         (Fault::Status(StatusCode::SERVICE_UNAVAILABLE), 1),
         (Fault::Status(StatusCode::FORBIDDEN), 1),
         (Fault::Status(StatusCode::CONFLICT), 3),
+        // As a policy of the cluster answers by itself.
+        (Fault::Status(StatusCode::UNPROCESSABLE_ENTITY), 2),
         // Ten seconds until the operator gives it up.
         (Fault::Hang, 1),
     ]
