@@ -70,8 +70,8 @@ impl<'a> Try<'a> {
             Ok(None) => return self.brought(attempt, Verdict::PermissionDenied),
             Err(_) => return self.brought(attempt, Verdict::Unavailable),
         };
-        if !self.permit.may_send() || !self.is_still_wanted().await {
-            return self.brought(attempt, Verdict::Unavailable);
+        if let Err(verdict) = self.may_go_on().await {
+            return self.brought(attempt, verdict);
         }
         let (attempt, found) = self.send(&session, &mut received).await;
         match found {
@@ -93,11 +93,22 @@ impl<'a> Try<'a> {
         }
     }
 
-    /// Signing in anew takes its time, in which the object may have been deleted, suspended or edited.
-    async fn is_still_wanted(&self) -> bool {
-        if self.context.shutdown.is_cancelled() || !self.context.license.is_valid() {
-            return false;
+    /// Whether another request may follow: what came before it took its time.
+    ///
+    /// # Errors
+    /// What the try brought if not.
+    async fn may_go_on(&self) -> Result<(), Verdict> {
+        let is_wanted = self.is_still_wanted().await;
+        // Last, since reading the object takes its time, too.
+        if let Some(until) = self.permit.pause_end() {
+            return Err(Verdict::Throttled { until });
         }
+        let may_send = !self.context.shutdown.is_cancelled() && self.context.license.is_valid();
+        if is_wanted && may_send && self.permit.may_send() { Ok(()) } else { Err(Verdict::Unavailable) }
+    }
+
+    /// The object may have been deleted, suspended or edited.
+    async fn is_still_wanted(&self) -> bool {
         let Ok(Some(live)) = self.context.removals.read(self.who).await else { return false };
         let Ok(object) = &live.object else { return false };
         let retry = retry(&object.metadata);
@@ -108,11 +119,10 @@ impl<'a> Try<'a> {
         match self.step {
             Step::Check(_, Purpose::Rehearsal) => self.look(session, *received).await,
             Step::Check(_, Purpose::Recheck) => match self.look(session, *received).await {
-                (_, Found::Verdict(Verdict::Present)) if self.permit.may_send() && self.is_still_wanted().await => {
-                    self.delete(session, received).await
-                }
-                // Since the look the object was suspended or deleted, or Graph asked for a pause.
-                (attempt, Found::Verdict(Verdict::Present)) => (attempt, Found::Verdict(Verdict::Unavailable)),
+                (attempt, Found::Verdict(Verdict::Present)) => match self.may_go_on().await {
+                    Ok(()) => self.delete(session, received).await,
+                    Err(verdict) => (attempt, Found::Verdict(verdict)),
+                },
                 // Whether its owner exists was settled when it was removed.
                 (attempt, Found::Verdict(Verdict::TargetNotFound)) => {
                     (attempt, Found::Verdict(Verdict::Absent { confirmed: false }))
