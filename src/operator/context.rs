@@ -50,7 +50,7 @@ impl Context {
     /// The object was deleted.
     pub(super) fn gone(&self, who: &ObjectRef) {
         self.forget(who);
-        self.outbox.take(who);
+        self.outbox.drop_of(who);
         self.unreadable.forget(who);
         self.strikes.clear(who);
     }
@@ -96,6 +96,18 @@ impl Outbox {
 
     pub(super) fn take(&self, who: &ObjectRef) -> Option<Kept> {
         self.lock().remove(who)
+    }
+
+    /// The object was deleted. What a namesake that the watch has not brought yet has to write down is kept: nobody else
+    /// knows that it needs no request any more.
+    pub(super) fn drop_of(&self, gone: &ObjectRef) {
+        let mut all = self.lock();
+        let is_its_own = all.get_key_value(gone).is_some_and(|(seen, kept)| {
+            [seen, gone].into_iter().any(|who| who.extra.uid.as_deref() == Some(kept.uid.as_str()))
+        });
+        if is_its_own {
+            all.remove(gone);
+        }
     }
 
     /// One of those that are left.

@@ -69,16 +69,39 @@ fn the_cache_keeps_the_annotations_and_labels_that_are_read() {
 
 #[test]
 fn what_is_kept_for_an_object_is_one_thing_and_goes_with_it() {
-    let (outbox, who) = (Outbox::default(), ObjectRef::new("leaver").within("offboarding"));
-    let brought = Brought::Trouble(Trouble { reason: Reason::CredentialInvalid, message: "Trouble.".to_owned() });
+    let (outbox, who) = (Outbox::default(), seen_as(None));
     for uid in ["first", "second"] {
-        outbox.put(
-            who.clone(),
-            Kept { uid: uid.to_owned(), generation: 1, retry: None, before: None, brought: brought.clone() },
-        );
+        outbox.put(who.clone(), brought_for(uid));
     }
     assert_eq!(outbox.take(&who).map(|kept| kept.uid).as_deref(), Some("second"));
     assert!(outbox.any().is_none());
+}
+
+/// The watch may lag behind: the object that it says is gone is not the one that was read.
+#[test]
+fn what_is_kept_for_an_object_does_not_go_with_its_namesake() {
+    let outbox = Outbox::default();
+    outbox.put(seen_as(Some("old")), brought_for("new"));
+    for gone in [Some("old"), None] {
+        outbox.drop_of(&seen_as(gone));
+    }
+    assert!(outbox.take(&seen_as(None)).is_some(), "what was done for the new one is still to be written down");
+    for (seen, gone) in [(Some("old"), Some("new")), (Some("new"), None)] {
+        outbox.put(seen_as(seen), brought_for("new"));
+        outbox.drop_of(&seen_as(gone));
+        assert!(outbox.any().is_none(), "seen as {seen:?}, gone as {gone:?}");
+    }
+}
+
+fn seen_as(uid: Option<&str>) -> ObjectRef {
+    let mut who = ObjectRef::new("leaver").within("offboarding");
+    who.extra.uid = uid.map(str::to_owned);
+    who
+}
+
+fn brought_for(uid: &str) -> Kept {
+    let brought = Brought::Trouble(Trouble { reason: Reason::CredentialInvalid, message: "Trouble.".to_owned() });
+    Kept { uid: uid.to_owned(), generation: 1, retry: None, before: None, brought }
 }
 
 #[test]
