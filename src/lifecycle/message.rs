@@ -9,6 +9,9 @@ use crate::api::TargetSpec;
 pub(super) const REMOVED: &str =
     "Microsoft Graph removed the photo. Some apps go on showing a cached copy for up to three days.";
 
+/// Of an object that did not fit the schema for a while: whether its owner was known to exist was said before.
+pub(super) const ABSENT: &str = "There was no photo to remove.";
+
 pub(super) const SUSPENDED: &str =
     "Nothing is sent while spec.suspend is true. Set it to false to have the photo removed.";
 

@@ -21,7 +21,22 @@ pub(super) fn observed(seen: &Seen<'_>, now: Timestamp) -> PhotoRemovalStatus {
     for condition in &mut status.conditions {
         condition.observed_generation = Some(seen.generation);
     }
+    match status.outcome {
+        Some(outcome) if status.category() != Category::Done => done(&mut status, seen, outcome, now),
+        _ => {}
+    }
     status
+}
+
+/// An object that did not fit the schema for a while fits again: what it says is what became of it.
+fn done(status: &mut PhotoRemovalStatus, seen: &Seen<'_>, outcome: Outcome, now: Timestamp) {
+    let (reason, text) = match outcome {
+        Outcome::Removed => (Reason::Removed, message::REMOVED),
+        Outcome::AlreadyAbsent => (Reason::AlreadyAbsent, message::ABSENT),
+        Outcome::WouldRemove => (Reason::WouldRemove, message::WOULD_REMOVE),
+        Outcome::NothingToRemove => (Reason::NothingToRemove, message::ABSENT),
+    };
+    stand(status, seen.generation, reason, Category::Done, text, now);
 }
 
 /// How often a photo that was removed is looked for again, as the spec has it now.

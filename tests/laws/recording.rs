@@ -16,6 +16,10 @@ fn an_open_object() -> impl Strategy<Value = Object> {
     a_reached_object().prop_filter("nothing is tried once it is done", |object| object.status.outcome.is_none())
 }
 
+fn a_finished_object() -> impl Strategy<Value = Object> {
+    any_object().prop_filter("there is an outcome", |object| object.seen().is_finished() && !object.deleting)
+}
+
 fn find<'a>(status: &'a PhotoRemovalStatus, kind: &str) -> Vec<&'a Condition> {
     status.conditions.iter().filter(|condition| condition.type_ == kind).collect()
 }
@@ -239,6 +243,22 @@ proptest! {
         prop_assert!(told.completion_time.is_some());
         prop_assert!(object.status.completion_time.is_none() || told.completion_time == object.status.completion_time);
         prop_assert_eq!(&unreadable(&told, object.generation, now + later), &told);
+    }
+
+    /// As after the way to an older version and back.
+    #[test]
+    fn a_finished_object_that_could_not_be_read_for_a_while_says_again_what_became_of_it(
+        object in a_finished_object(), now in a_time(), later in a_while(),
+    ) {
+        let told = object.with(unreadable(&object.status, object.generation, now));
+        let Step::Record(after) = told.decide(now + later) else {
+            return Err(TestCaseError::fail("nothing is written"));
+        };
+        prop_assert_eq!(after.category(), Category::Done);
+        let kept = |status: &PhotoRemovalStatus| (status.outcome, status.evidence.clone(), status.completion_time);
+        prop_assert_eq!(kept(&after), kept(&told.status));
+        prop_assert_eq!(after.reason().map(|reason| reason.to_string()), told.status.outcome.map(|outcome| format!("{outcome:?}")));
+        prop_assert!(!matches!(object.with(*after).decide(now + later), Step::Record(_)), "once");
     }
 
     #[test]

@@ -188,6 +188,9 @@ fn unfit() -> Vec<Said> {
     ];
     let mut all: Vec<_> = specs.iter().map(|(when, spec)| Said::of(when, &decided(spec))).collect();
     all.push(Said::of("a stored object that cannot be read", &unreadable(&fresh(), 1, now())));
+    let absent = after(&user(), &fresh(), &answer(Verdict::Absent { confirmed: true }));
+    let back = standing(&user(), &unreadable(&absent, 1, now()));
+    all.push(Said::of("a finished object that could not be read for a while, and had no photo", &back));
     all
 }
 
@@ -219,7 +222,11 @@ fn after(spec: &PhotoRemovalSpec, status: &PhotoRemovalStatus, brought: &Brought
 }
 
 fn decided(spec: &PhotoRemovalSpec) -> PhotoRemovalStatus {
-    match decide(&seen(spec, &fresh()), now()) {
+    standing(spec, &fresh())
+}
+
+fn standing(spec: &PhotoRemovalSpec, status: &PhotoRemovalStatus) -> PhotoRemovalStatus {
+    match decide(&seen(spec, status), now()) {
         Step::Record(status) => *status,
         other => panic!("nothing is written of {spec:?}: {other:?}"),
     }
