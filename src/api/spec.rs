@@ -3,9 +3,12 @@
 #![allow(clippy::duplicated_attributes, reason = "every printcolumn has the same keys")]
 
 use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::fmt::temporal::Pieces;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::PhotoRemovalStatus;
 
@@ -104,13 +107,13 @@ pub struct PhotoRemovalSpec {
     pub suspend: bool,
 
     /// Nothing is sent before this time. Default: at once. Example: `2026-12-01T00:00:00Z`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "a_time", skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
 
     /// Nothing is sent after this time, whatever became of the resource until then: a manifest that is applied again
     /// years later cannot remove a new photo. Must be later than notBefore. Default: no end.
     /// Example: `2026-12-31T00:00:00Z`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "a_time", skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
 
     /// How many tries may fail after the first one before the operator gives up, as of a Job: 0 is one try. Throttled
@@ -231,4 +234,38 @@ pub enum Cloud {
     USGovernmentL5,
     /// China, operated by 21Vianet.
     China,
+}
+
+/// A time as RFC 3339 writes it. What people write for "never", such as `9999-12-31T23:59:59Z`, lies beyond the last time
+/// that can be reckoned with, 26 hours before the year ends, and is taken for that one.
+fn a_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let is_beyond =
+        || Pieces::parse(&text).is_ok_and(|pieces| pieces.date() >= date(9999, 12, 30) && pieces.time().is_some());
+    match text.parse() {
+        Ok(time) => Ok(Some(time)),
+        Err(_) if is_beyond() => Ok(Some(Timestamp::MAX)),
+        Err(error) => Err(D::Error::custom(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_people_write_for_never_is_the_last_one() {
+        let parsed = |text: &str| {
+            let spec = serde_json::json!({"target": {}, "credentials": {}, "notAfter": text});
+            serde_json::from_value::<PhotoRemovalSpec>(spec).map(|spec| spec.not_after)
+        };
+        for never in ["9999-12-31T23:59:59Z", "9999-12-31T00:00:00+01:00", "9999-12-30T23:00:00-05:00"] {
+            assert_eq!(parsed(never).unwrap(), Some(Timestamp::MAX), "{never}");
+        }
+        let ordinary = "2026-12-31T12:30:00+01:00";
+        assert_eq!(parsed(ordinary).unwrap(), Some("2026-12-31T11:30:00Z".parse().unwrap()));
+        for wrong in ["9999-12-31", "9999-13-01T00:00:00Z", "never", "2026-02-30T00:00:00Z"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
 }
