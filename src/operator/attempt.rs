@@ -70,8 +70,8 @@ impl<'a> Try<'a> {
             Ok(None) => return self.brought(attempt, Verdict::PermissionDenied),
             Err(_) => return self.brought(attempt, Verdict::Unavailable),
         };
-        if let Err(verdict) = self.may_go_on().await {
-            return self.brought(attempt, verdict);
+        if !self.may_go_on().await {
+            return self.brought(attempt, Verdict::Unavailable);
         }
         let (attempt, found) = self.send(&session, &mut received).await;
         match found {
@@ -93,18 +93,12 @@ impl<'a> Try<'a> {
         }
     }
 
-    /// Whether another request may follow: what came before it took its time.
-    ///
-    /// # Errors
-    /// What the try brought if not.
-    async fn may_go_on(&self) -> Result<(), Verdict> {
-        let is_wanted = self.is_still_wanted().await;
-        // Last, since reading the object takes its time, too.
-        if let Some(until) = self.permit.pause_end() {
-            return Err(Verdict::Throttled { until });
-        }
-        let may_send = !self.context.shutdown.is_cancelled() && self.context.license.is_valid();
-        if is_wanted && may_send && self.permit.may_send() { Ok(()) } else { Err(Verdict::Unavailable) }
+    /// Whether another request may follow: what came before it took its time, and so does reading the object.
+    async fn may_go_on(&self) -> bool {
+        self.is_still_wanted().await
+            && !self.context.shutdown.is_cancelled()
+            && self.context.license.is_valid()
+            && self.permit.may_send()
     }
 
     /// The object may have been deleted, suspended or edited.
@@ -119,10 +113,9 @@ impl<'a> Try<'a> {
         match self.step {
             Step::Check(_, Purpose::Rehearsal) => self.look(session, *received).await,
             Step::Check(_, Purpose::Recheck) => match self.look(session, *received).await {
-                (attempt, Found::Verdict(Verdict::Present)) => match self.may_go_on().await {
-                    Ok(()) => self.delete(session, received).await,
-                    Err(verdict) => (attempt, Found::Verdict(verdict)),
-                },
+                (_, Found::Verdict(Verdict::Present)) if self.may_go_on().await => self.delete(session, received).await,
+                // Since the look the object was suspended or deleted, or Graph asked for a pause.
+                (attempt, Found::Verdict(Verdict::Present)) => (attempt, Found::Verdict(Verdict::Unavailable)),
                 // Whether its owner exists was settled when it was removed.
                 (attempt, Found::Verdict(Verdict::TargetNotFound)) => {
                     (attempt, Found::Verdict(Verdict::Absent { confirmed: false }))
