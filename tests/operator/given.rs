@@ -68,6 +68,16 @@ pub(crate) async fn stays<T: PartialEq + std::fmt::Debug>(what: &str, number: im
     }
 }
 
+/// Waits until `number` does not change any more for [`A_WHILE`]; `what` says that in words.
+pub(crate) async fn until_it_stays<T: PartialEq>(what: &str, number: impl Fn() -> T) -> Result<()> {
+    eventually(what, testbed::SOON, || async {
+        let before = number();
+        let changed = eventually("a change", A_WHILE, || async { (number() != before).then_some(()) }).await;
+        changed.is_err().then_some(())
+    })
+    .await
+}
+
 /// The status writes about this object that the operator sent, in order, from the audit log.
 pub(crate) async fn writes(world: &World, name: &str) -> Result<Vec<AuditEntry>> {
     let is_ours = |entry: &AuditEntry| entry.name == name && entry.subresource == "status" && entry.code == 200;

@@ -8,7 +8,7 @@ use photo_removal_operator::api::Reason;
 use testbed::{ControlPlane, Matcher, Options, SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{A_WHILE, deletes, on_delete, slow, until_deleted};
+use crate::given::{deletes, on_delete, slow, until_deleted, until_it_stays};
 use crate::picture::Picture;
 
 const USER: &str = "jane.doe@contoso.com";
@@ -176,11 +176,6 @@ async fn who_is_deleted_while_the_watch_is_broken_is_waited_for_no_more() -> Out
     world.api().clear();
     removed_later(&world, "later").await?;
     let looks = || world.api().seen().iter().filter(|seen| seen.path.contains("/secrets/missing")).count();
-    eventually("nobody looks for the Secret of an object that is gone", SOON, || async {
-        let before = looks();
-        let another = eventually("another look", A_WHILE, || async { (looks() != before).then_some(()) }).await;
-        another.is_err().then_some(())
-    })
-    .await?;
+    until_it_stays("nobody looks for the Secret of an object that is gone", looks).await?;
     Ok(())
 }

@@ -180,7 +180,7 @@ async fn a_question_after_a_delete_heeds_the_pause_that_began_meanwhile() -> Out
 #[tokio::test]
 async fn a_second_delete_heeds_the_pause_that_began_while_the_object_was_read() -> Outcome {
     let world = World::builder().faulty_api().start().await?;
-    world.emulator().set_limits(emulator::Limits { grace: std::time::Duration::ZERO, ..emulator::Limits::default() });
+    world.emulator().set_limits(emulator::Limits { grace: Duration::ZERO, ..emulator::Limits::default() });
     for name in ["first", "slow", "throttled"] {
         world.user(&format!("{name}@contoso.com"));
     }
@@ -188,9 +188,9 @@ async fn a_second_delete_heeds_the_pause_that_began_while_the_object_was_read() 
     world.wait_for_reason("first", Reason::Removed).await?;
     world.emulator().expire_tokens();
     let reads = testbed::Matcher::any().method(http::Method::GET).containing("/photoremovals/slow");
-    world.api().inject(reads, testbed::Fault::Delay(std::time::Duration::from_millis(2_500)));
+    world.api().inject(reads, testbed::Fault::Delay(Duration::from_millis(2_500)));
     let throttled = FaultKind::throttled(Some(RetryAfter::seconds(5)));
-    world.emulator().add_fault(crate::given::on_delete("throttled@contoso.com", throttled).times(1));
+    world.emulator().add_fault(on_delete("throttled@contoso.com", throttled).times(1));
     world.remove("slow", "slow@contoso.com").await?;
     crate::given::until_deleted(&world, "slow@contoso.com", 1).await?;
     world.remove("throttled", "throttled@contoso.com").await?;

@@ -6,7 +6,9 @@ use photo_removal_operator::api::Reason;
 use testbed::{SOON, World, eventually};
 
 use crate::Outcome;
-use crate::given::{A_WHILE, NEVER, calls, deletes, known, on_delete, patient, sign_ins, slow, stays, until_deleted};
+use crate::given::{
+    NEVER, calls, deletes, known, on_delete, patient, sign_ins, slow, stays, until_deleted, until_it_stays,
+};
 use crate::picture::{Picture, all_as_expected};
 
 const USER: &str = "jane.doe@contoso.com";
@@ -143,15 +145,21 @@ async fn denied_objects_do_not_each_fetch_a_token() -> Outcome {
     Ok(())
 }
 
+/// A removal is done, and Graph takes its token no more.
+async fn lose_the_token(world: &World) -> Outcome {
+    world.user("first@contoso.com");
+    world.remove("first", "first@contoso.com").await?;
+    world.wait_for_reason("first", Reason::Removed).await?;
+    world.emulator().expire_tokens();
+    Ok(())
+}
+
 /// Signing in anew takes its time: what was decided before it is decided again.
 #[tokio::test]
 async fn an_object_that_is_suspended_while_its_token_is_renewed_is_not_asked_for_again() -> Outcome {
     let world = World::start().await?;
-    world.user("first@contoso.com");
-    world.remove("first", "first@contoso.com").await?;
-    world.wait_for_reason("first", Reason::Removed).await?;
+    lose_the_token(&world).await?;
     world.user(USER);
-    world.emulator().expire_tokens();
     world.emulator().add_fault(Fault::on(Operation::Token, slow(2_000)).times(1));
     let before = sign_ins(&world);
     world.remove("jane", USER).await?;
@@ -169,10 +177,7 @@ async fn an_object_that_is_suspended_while_its_token_is_renewed_is_not_asked_for
 #[tokio::test]
 async fn a_token_that_ends_while_entra_is_away_costs_one_question() -> Outcome {
     let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
-    world.user("first@contoso.com");
-    world.remove("first", "first@contoso.com").await?;
-    world.wait_for_reason("first", Reason::Removed).await?;
-    world.emulator().expire_tokens();
+    lose_the_token(&world).await?;
     world.emulator().add_fault(Fault::on(Operation::Token, known("entra 503 temporarily_unavailable")));
     world.user(USER);
     world.remove("jane", USER).await?;
@@ -187,11 +192,8 @@ async fn a_token_that_ends_while_entra_is_away_costs_one_question() -> Outcome {
 #[tokio::test]
 async fn who_is_deleted_while_its_token_is_renewed_is_waited_for_no_more() -> Outcome {
     let world = World::builder().faulty_api().start().await?;
-    world.user("first@contoso.com");
-    world.remove("first", "first@contoso.com").await?;
-    world.wait_for_reason("first", Reason::Removed).await?;
+    lose_the_token(&world).await?;
     world.user(USER);
-    world.emulator().expire_tokens();
     world.emulator().add_fault(Fault::on(Operation::Token, slow(2_000)).times(1));
     world.remove("jane", USER).await?;
     let renewing = || async { (sign_ins(&world) > 1).then_some(()) };
@@ -200,20 +202,10 @@ async fn who_is_deleted_while_its_token_is_renewed_is_waited_for_no_more() -> Ou
     let (tenant, client, _) = world.credential();
     world.emulator().put_app(emulator::App::new(client, "another secret").in_tenant(tenant));
     let refused = || async {
-        world
-            .emulator()
-            .requests()
-            .iter()
-            .any(|one| one.status == Some(401) && one.operation == Operation::Token)
-            .then_some(())
+        let requests = world.emulator().requests();
+        requests.iter().any(|one| one.operation == Operation::Token && one.status == Some(401)).then_some(())
     };
     eventually("Entra refuses the credential", SOON, refused).await?;
-    let looks = || calls(&world, "GET", "/secrets/graph");
-    eventually("nobody looks at the Secret", SOON, || async {
-        let before = looks();
-        let another = eventually("another look", A_WHILE, || async { (looks() != before).then_some(()) }).await;
-        another.is_err().then_some(())
-    })
-    .await?;
+    until_it_stays("nobody looks at the Secret", || calls(&world, "GET", "/secrets/graph")).await?;
     Ok(())
 }

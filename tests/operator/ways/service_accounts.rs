@@ -177,16 +177,22 @@ async fn many_objects_cost_one_token_of_the_account() -> Outcome {
     Ok(())
 }
 
-/// The pause is the application's: told to the Secret, it holds for the account, and nothing is prepared for a sign-in that
-/// may not be sent.
-#[tokio::test]
-async fn a_paused_application_costs_no_token_of_the_account() -> Outcome {
+/// A removal is done with the account, and Graph takes its token no more.
+async fn with_a_token_that_ended() -> Result<World> {
     let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
     trust(&world, Cloud::Global).await?;
     annotated(&world, world.namespace()).await?;
     remove(&world, "jane", world.namespace(), Cloud::Global).await?;
     world.wait_for_reason("jane", Reason::Removed).await?;
     world.emulator().expire_tokens();
+    Ok(world)
+}
+
+/// The pause is the application's: told to the Secret, it holds for the account, and nothing is prepared for a sign-in that
+/// may not be sent.
+#[tokio::test]
+async fn a_paused_application_costs_no_token_of_the_account() -> Outcome {
+    let world = with_a_token_that_ended().await?;
     world.emulator().add_fault(Fault::on(Operation::Token, known("entra 429 with Retry-After 60")));
     world.remove("told", USER).await?;
     world.wait_for_reason("told", Reason::SignInUnavailable).await?;
@@ -202,12 +208,7 @@ async fn a_paused_application_costs_no_token_of_the_account() -> Outcome {
 /// Somebody waits for a new token at a moment when the API server gives none of the account.
 #[tokio::test]
 async fn a_token_that_ends_while_the_api_server_is_away_is_not_asked_for_all_the_time() -> Outcome {
-    let world = patient().faulty_api().config(|config| config.credential_recheck = NEVER).start().await?;
-    trust(&world, Cloud::Global).await?;
-    annotated(&world, world.namespace()).await?;
-    remove(&world, "jane", world.namespace(), Cloud::Global).await?;
-    world.wait_for_reason("jane", Reason::Removed).await?;
-    world.emulator().expire_tokens();
+    let world = with_a_token_that_ended().await?;
     let asking = Matcher::any().method(http::Method::POST).containing("/serviceaccounts/");
     let away = world.api().inject(asking, ApiFault::Status(http::StatusCode::BAD_GATEWAY));
     remove(&world, "john", world.namespace(), Cloud::Global).await?;
